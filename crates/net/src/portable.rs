@@ -119,30 +119,38 @@ impl Sender {
     /// Hands `messages` to the kernel in order, without waiting and without allocating. A datagram that the kernel
     /// refuses is dropped and the next one tried; once the socket's buffer is full, all the rest is dropped.
     pub fn send<'a>(&mut self, socket: &UdpSocket, messages: impl Iterator<Item = Outgoing<'a>>) -> SendOutcome {
-        let mut outcome = SendOutcome::default();
-        for message in messages {
-            let mut rest = Some(message);
-            while let Some(message) = rest {
-                let (datagram, after) = message.split_segment();
-                rest = after;
-                if outcome.would_block > 0 {
-                    outcome.would_block += 1;
-                    continue;
-                }
-                match send_one(socket, &datagram) {
-                    Ok(()) => outcome.sent += 1,
-                    Err(ErrorKind::WouldBlock) => outcome.would_block += 1,
-                    Err(_) => outcome.dropped += 1,
-                }
-            }
-        }
-        outcome
+        send_through(messages, |datagram| send_one(socket, datagram))
     }
 
     /// Never: runs are cut by hand.
     pub fn segments(&self) -> bool {
         false
     }
+}
+
+/// The bookkeeping of `send`, apart from what `send_one` asks of the system.
+fn send_through<'a>(
+    messages: impl Iterator<Item = Outgoing<'a>>,
+    mut send_one: impl FnMut(&Outgoing<'a>) -> Result<(), ErrorKind>,
+) -> SendOutcome {
+    let mut outcome = SendOutcome::default();
+    for message in messages {
+        let mut rest = Some(message);
+        while let Some(message) = rest {
+            let (datagram, after) = message.split_segment();
+            rest = after;
+            if outcome.would_block > 0 {
+                outcome.would_block += 1;
+                continue;
+            }
+            match send_one(&datagram) {
+                Ok(()) => outcome.sent += 1,
+                Err(ErrorKind::WouldBlock) => outcome.would_block += 1,
+                Err(_) => outcome.dropped += 1,
+            }
+        }
+    }
+    outcome
 }
 
 fn send_one(socket: &UdpSocket, datagram: &Outgoing<'_>) -> Result<(), ErrorKind> {
@@ -168,4 +176,28 @@ fn is_about_a_send(error: &io::Error) -> bool {
             | ErrorKind::NetworkDown
             | ErrorKind::NetworkUnreachable
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_send_buffer_drops_the_rest() {
+        let bytes = [0; 100];
+        let run =
+            Outgoing { peer: SocketAddr::from(([127, 0, 0, 1], 9)), local: None, bytes: &bytes, segment: Some(30) };
+        let mut room = 6;
+        let outcome = send_through([run, run, run].into_iter(), |datagram| {
+            assert!(datagram.bytes.len() <= 30);
+            room -= 1;
+            match room {
+                4 => Err(ErrorKind::NetworkUnreachable),
+                0 => Err(ErrorKind::WouldBlock),
+                _ => Ok(()),
+            }
+        });
+        assert_eq!(outcome, SendOutcome { sent: 4, dropped: 1, would_block: 7 });
+        assert_eq!(room, 0, "nothing is tried after that");
+    }
 }

@@ -60,29 +60,9 @@ impl Sender {
     /// Hands `messages` to the kernel in order, without waiting and without allocating. A message that the kernel
     /// refuses is dropped and the next one tried; once the socket's buffer is full, all the rest is dropped.
     pub fn send<'a>(&mut self, socket: &UdpSocket, messages: impl Iterator<Item = Outgoing<'a>>) -> SendOutcome {
-        let mut outcome = SendOutcome::default();
-        let mut filled = 0;
-        let wildcard = socket.only_address().is_none();
-        for message in messages {
-            if outcome.would_block > 0 {
-                outcome.would_block += message.datagrams();
-                continue;
-            }
-            let mut rest = Some(message);
-            while let Some(message) = rest {
-                let (first, after) =
-                    if self.cuts(socket) { message.split_for_message() } else { message.split_segment() };
-                rest = after;
-                self.fill(filled, &first, wildcard);
-                filled += 1;
-                if filled == self.headers.len() {
-                    self.flush(socket, filled, &mut outcome);
-                    filled = 0;
-                }
-            }
-        }
-        self.flush(socket, filled, &mut outcome);
-        outcome
+        self.send_through(messages, socket.only_address().is_none(), socket.segments(), |headers, from, to| {
+            hand_over(socket, headers, from, to)
+        })
     }
 
     /// The kernel has not shown itself unable to cut runs into segments.
@@ -90,8 +70,36 @@ impl Sender {
         self.refusals < MAX_REFUSALS
     }
 
-    fn cuts(&self, socket: &UdpSocket) -> bool {
-        self.segments() && socket.segments()
+    /// The bookkeeping of `send`, apart from what `hand_over` asks of the kernel.
+    fn send_through<'a>(
+        &mut self,
+        messages: impl Iterator<Item = Outgoing<'a>>,
+        wildcard: bool,
+        segments: bool,
+        mut hand_over: impl HandOver,
+    ) -> SendOutcome {
+        let mut outcome = SendOutcome::default();
+        let mut filled = 0;
+        for message in messages {
+            if outcome.would_block > 0 {
+                outcome.would_block += message.datagrams();
+                continue;
+            }
+            let mut rest = Some(message);
+            while let Some(message) = rest {
+                let whole = segments && self.segments();
+                let (first, after) = if whole { message.split_for_message() } else { message.split_segment() };
+                rest = after;
+                self.fill(filled, &first, wildcard);
+                filled += 1;
+                if filled == self.headers.len() {
+                    self.flush(filled, &mut outcome, &mut hand_over);
+                    filled = 0;
+                }
+            }
+        }
+        self.flush(filled, &mut outcome, &mut hand_over);
+        outcome
     }
 
     /// Writes header `index` for `message`, whose bytes outlive the `send` that calls this.
@@ -109,13 +117,13 @@ impl Sender {
         header.msg_controllen = control_length as _;
     }
 
-    /// Sends the first `filled` messages.
-    fn flush(&mut self, socket: &UdpSocket, filled: usize, outcome: &mut SendOutcome) {
+    /// Sends the first `filled` messages; drops them if the buffer was found full before.
+    fn flush(&mut self, filled: usize, outcome: &mut SendOutcome, hand_over: &mut impl HandOver) {
         let mut next = 0;
         // An error of the socket that an earlier send left behind is told once, in place of sending.
         let mut retried = false;
         while next < filled && outcome.would_block == 0 {
-            match self.send_from(socket, next, filled) {
+            match hand_over(&mut self.headers, next, filled) {
                 Ok(count) => {
                     for index in next..next + count {
                         outcome.sent += *self.datagrams.at(index) as usize;
@@ -132,7 +140,7 @@ impl Sender {
                 Err(code) => {
                     match *self.segments.at(next) {
                         0 => outcome.dropped += *self.datagrams.at(next) as usize,
-                        segment => self.send_cut(socket, next, segment, code, outcome),
+                        segment => self.send_cut(next, (segment, code), outcome, hand_over),
                     }
                     next += 1;
                     retried = false;
@@ -145,7 +153,13 @@ impl Sender {
     }
 
     /// Sends run `index` datagram by datagram, because the kernel refused it whole with `code`.
-    fn send_cut(&mut self, socket: &UdpSocket, index: usize, segment: u16, code: i32, outcome: &mut SendOutcome) {
+    fn send_cut(
+        &mut self,
+        index: usize,
+        (segment, code): (u16, i32),
+        outcome: &mut SendOutcome,
+        hand_over: &mut impl HandOver,
+    ) {
         let refused_whole = matches!(code, libc::EIO | libc::EINVAL | libc::EMSGSIZE | libc::EOPNOTSUPP);
         if !refused_whole {
             outcome.dropped += *self.datagrams.at(index) as usize;
@@ -161,7 +175,7 @@ impl Sender {
             let length = (run.iov_len - start).min(usize::from(segment));
             let base = run.iov_base.cast::<u8>().wrapping_add(start).cast();
             *self.vectors.at_mut(index) = libc::iovec { iov_base: base, iov_len: length };
-            match self.send_from(socket, index, index + 1) {
+            match hand_over(&mut self.headers, index, index + 1) {
                 Ok(_) => outcome.sent += 1,
                 Err(libc::EINTR) => continue,
                 Err(libc::EAGAIN) => {
@@ -173,19 +187,88 @@ impl Sender {
             start += length;
         }
     }
+}
 
-    /// Hands messages `from..to` to the kernel: how many of them it took, or why it did not take the first.
-    fn send_from(&mut self, socket: &UdpSocket, from: usize, to: usize) -> Result<usize, i32> {
-        // SAFETY: the headers of this range were written by `fill` in the running `send`: they point to names, vectors
-        // and controls of this sender, and those to bytes that the caller lends to that `send`; nothing is written there.
-        let count = unsafe {
-            libc::sendmmsg(
-                socket.as_raw_fd(),
-                self.headers.pointer(from),
-                (to - from) as _,
-                (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
-            )
-        };
-        usize::try_from(count).map_err(|_| io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
+/// Gives messages `from..to` to the kernel: how many of them it took, or why it did not take the first.
+trait HandOver: FnMut(&mut Slab<libc::mmsghdr>, usize, usize) -> Result<usize, i32> {}
+
+impl<F: FnMut(&mut Slab<libc::mmsghdr>, usize, usize) -> Result<usize, i32>> HandOver for F {}
+
+fn hand_over(socket: &UdpSocket, headers: &mut Slab<libc::mmsghdr>, from: usize, to: usize) -> Result<usize, i32> {
+    assert!(from < to && to <= headers.len(), "messages {from}..{to} of {}", headers.len());
+    // SAFETY: the headers of this range stand in the slab (the line above) and were written by `fill` in the running
+    // `send`: they point to names, vectors and controls of the sender, and those to bytes that the caller lends to that
+    // `send`; none of it is written meanwhile.
+    let count = unsafe {
+        libc::sendmmsg(
+            socket.as_raw_fd(),
+            headers.pointer(from),
+            (to - from) as _,
+            (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
+        )
+    };
+    usize::try_from(count).map_err(|_| io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    const BYTES: [u8; 100] = [7; 100];
+
+    fn message(segment: Option<u16>) -> Outgoing<'static> {
+        Outgoing { peer: SocketAddr::from(([127, 0, 0, 1], 9)), local: None, bytes: &BYTES, segment }
+    }
+
+    /// Sends `messages` to a kernel that answers each call with the next of `answers`.
+    fn send(sender: &mut Sender, messages: &[Outgoing<'static>], answers: &[Result<usize, i32>]) -> SendOutcome {
+        let mut answers = answers.iter();
+        let outcome = sender.send_through(messages.iter().copied(), false, true, |_, from, to| {
+            let answer = *answers.next().expect("asked more often than expected");
+            assert!(answer.is_ok_and(|count| count <= to - from) || answer.is_err());
+            answer
+        });
+        assert_eq!(answers.count(), 0, "asked less often than expected");
+        outcome
+    }
+
+    #[test]
+    fn a_full_send_buffer_drops_the_rest_of_all_batches() {
+        let (single, run) = (message(None), message(Some(30)));
+        let messages = [single, run, single, run, single, run, single];
+        let outcome = send(&mut Sender::new(3), &messages, &[Ok(1), Ok(1), Err(libc::EAGAIN)]);
+        assert_eq!(outcome, SendOutcome { sent: 5, dropped: 0, would_block: 1 + 4 + 1 + 4 + 1 });
+    }
+
+    #[test]
+    fn an_interrupted_call_is_made_again() {
+        let outcome = send(&mut Sender::new(3), &[message(None)], &[Err(libc::EINTR), Ok(1)]);
+        assert_eq!(outcome, SendOutcome { sent: 1, ..SendOutcome::default() });
+    }
+
+    #[test]
+    fn an_error_left_behind_by_an_earlier_send_costs_no_message() {
+        let refused = Err(libc::ECONNREFUSED);
+        let outcome = send(&mut Sender::new(3), &[message(None), message(None)], &[Ok(1), refused, Ok(1)]);
+        assert_eq!(outcome, SendOutcome { sent: 2, ..SendOutcome::default() });
+        let outcome = send(&mut Sender::new(3), &[message(None), message(None)], &[refused, refused, Ok(1)]);
+        assert_eq!(outcome, SendOutcome { sent: 1, dropped: 1, would_block: 0 });
+    }
+
+    #[test]
+    fn a_full_send_buffer_within_a_refused_run_drops_what_is_left_of_it() {
+        let answers = [Err(libc::EIO), Ok(1), Err(libc::ENETUNREACH), Err(libc::EAGAIN)];
+        let outcome = send(&mut Sender::new(3), &[message(Some(30)), message(None)], &answers);
+        assert_eq!(outcome, SendOutcome { sent: 1, dropped: 1, would_block: 2 + 1 });
+    }
+
+    #[test]
+    fn a_run_without_a_route_is_not_tried_again_in_pieces() {
+        let mut sender = Sender::new(3);
+        let outcome = send(&mut sender, &[message(Some(30))], &[Err(libc::ENETUNREACH)]);
+        assert_eq!(outcome, SendOutcome { sent: 0, dropped: 4, would_block: 0 });
+        assert_eq!(sender.refusals, 0);
     }
 }
