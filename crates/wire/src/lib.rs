@@ -3,6 +3,9 @@
 //!
 //! Everything here is a pure function of its input: no clock, no socket, no session. Every parser is total.
 
+// Input is hostile here: every access is checked, so that no packet can end the process.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 pub mod codec;
 mod demux;
 pub mod extension;
