@@ -62,7 +62,7 @@ pub fn parse(payload: &[u8]) -> Result<Red<'_>, RedError> {
     if last & FOLLOW_BIT != 0 {
         return Err(RedError::Short);
     }
-    let redundant_len = headers.iter().map(|header| block_len(header)).sum();
+    let redundant_len = headers.iter().map(block_len).sum();
     let (redundant, bytes) = blocks.split_at_checked(redundant_len).ok_or(RedError::Short)?;
     let primary = Block { payload_type: PayloadType::from_low_bits(last), timestamp_offset: 0, bytes };
     Ok(Red { headers, redundant, primary })
@@ -119,4 +119,74 @@ pub fn write(
     redundant.iter().for_each(|block| out.extend_from_slice(block.bytes));
     out.extend_from_slice(primary);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 2198 §3: two redundant blocks of type 5, of 2 and 1 bytes, 960 and 480 ticks old; then type 111.
+    const PAYLOAD: [u8; 14] = [
+        0x85, 0x0f, 0x00, 0x02, // follow bit, type 5; offset 960, length 2
+        0x85, 0x07, 0x80, 0x01, // offset 480, length 1
+        0x6f, // primary
+        1, 2, 3, 4, 5,
+    ];
+
+    fn block(payload_type: u8, timestamp_offset: u16, bytes: &[u8]) -> Block<'_> {
+        Block { payload_type: PayloadType::from_low_bits(payload_type), timestamp_offset, bytes }
+    }
+
+    #[test]
+    fn blocks_come_in_the_order_sent_and_the_primary_last() {
+        let red = parse(&PAYLOAD).unwrap();
+        let blocks = [block(5, 960, &[1, 2]), block(5, 480, &[3]), block(111, 0, &[4, 5])];
+        assert_eq!(red.blocks().collect::<Vec<_>>(), blocks);
+        assert_eq!(red.primary(), blocks[2]);
+    }
+
+    #[test]
+    fn a_payload_is_written_as_it_is_read() {
+        let mut out = Vec::new();
+        let redundant = [block(5, 960, &[1, 2]), block(5, 480, &[3])];
+        write(&mut out, &redundant, PayloadType::from_low_bits(111), &[4, 5]).unwrap();
+        assert_eq!(out, PAYLOAD);
+    }
+
+    #[test]
+    fn a_primary_alone_may_be_empty() {
+        assert_eq!(parse(&[0x6f]).map(|red| red.primary()), Ok(block(111, 0, &[])));
+        assert_eq!(parse(&PAYLOAD[..12]).map(|red| red.primary()), Ok(block(111, 0, &[])));
+    }
+
+    #[test]
+    fn a_payload_that_ends_early_is_refused() {
+        for len in 0..12 {
+            assert_eq!(parse(&PAYLOAD[..len]), Err(RedError::Short), "{len}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_blocks_is_bounded_both_ways() {
+        let one = block(5, 1, &[7]);
+        let mut out = Vec::new();
+        write(&mut out, &[one; MAX_BLOCKS - 1], one.payload_type, &[8]).unwrap();
+        assert_eq!(parse(&out).unwrap().blocks().count(), MAX_BLOCKS);
+        out.splice(0..0, [0x85, 0, 0, 0]);
+        assert_eq!(parse(&out), Err(RedError::TooManyBlocks));
+        assert_eq!(write(&mut Vec::new(), &[one; MAX_BLOCKS], one.payload_type, &[8]), Err(RedError::TooManyBlocks));
+    }
+
+    #[test]
+    fn a_block_that_does_not_fit_its_header_is_not_written() {
+        let mut out = Vec::new();
+        let primary_type = PayloadType::from_low_bits(111);
+        for bad in [block(5, MAX_TIMESTAMP_OFFSET + 1, &[]), block(5, 0, &[0; MAX_REDUNDANT_LEN + 1])] {
+            assert_eq!(write(&mut out, &[bad], primary_type, &[]), Err(RedError::Block));
+            assert!(out.is_empty());
+        }
+        let most = block(5, MAX_TIMESTAMP_OFFSET, &[1; MAX_REDUNDANT_LEN]);
+        write(&mut out, &[most], primary_type, &[]).unwrap();
+        assert_eq!(parse(&out).unwrap().blocks().next(), Some(most));
+    }
 }

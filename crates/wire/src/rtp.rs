@@ -236,3 +236,155 @@ pub fn set_has_padding(packet: &mut [u8], has_padding: bool) {
         *flags = *flags & !PADDING_BIT | if has_padding { PADDING_BIT } else { 0 };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 3550 §5.1, figure: marker, type 96, one contributing source, an extension of one word, padding of 3.
+    const FULL: [u8; 31] = [
+        0xb1, 0xe0, 0x12, 0x34, 0x01, 0x02, 0x03, 0x04, 0xaa, 0xbb, 0xcc, 0xdd, // fixed
+        0x11, 0x22, 0x33, 0x44, // contributing source
+        0xbe, 0xde, 0x00, 0x01, 0x10, 0x05, 0x00, 0x00, // extension
+        0x70, 0x71, 0x72, 0x73, // payload
+        0x00, 0x00, 0x03, // padding
+    ];
+
+    fn fields() -> HeaderFields {
+        HeaderFields {
+            marker: true,
+            payload_type: PayloadType::from_low_bits(96),
+            seq: SeqNo::new(0x1234),
+            timestamp: RtpTimestamp::new(0x0102_0304),
+            ssrc: Ssrc::new(0xaabb_ccdd),
+        }
+    }
+
+    #[test]
+    fn every_field_of_the_header_is_read() {
+        let header = RtpHeader::parse(&FULL).unwrap();
+        assert_eq!(
+            header,
+            RtpHeader {
+                marker: true,
+                payload_type: PayloadType::from_low_bits(96),
+                seq: SeqNo::new(0x1234),
+                timestamp: RtpTimestamp::new(0x0102_0304),
+                ssrc: Ssrc::new(0xaabb_ccdd),
+                csrc_count: 1,
+                has_padding: true,
+                extension: Some(ExtensionBlock { profile: 0xbede, start: 20, len: 4 }),
+                header_len: 24,
+            }
+        );
+        assert_eq!(header.csrcs(&FULL).collect::<Vec<_>>(), [Ssrc::new(0x1122_3344)]);
+        assert_eq!(header.payload(&FULL), Ok((&FULL[24..28], 3)));
+    }
+
+    #[test]
+    fn a_packet_that_ends_in_its_header_is_refused_at_every_length() {
+        for len in 0..24 {
+            assert_eq!(RtpHeader::parse(&FULL[..len]), Err(RtpError::Short), "{len}");
+        }
+        assert!(RtpHeader::parse(&FULL[..24]).is_ok());
+    }
+
+    #[test]
+    fn only_version_two_is_rtp() {
+        for version in [0u8, 1, 3] {
+            let mut packet = FULL;
+            packet[0] = version << 6 | 0x31;
+            assert_eq!(RtpHeader::parse(&packet), Err(RtpError::Version), "{version}");
+        }
+    }
+
+    #[test]
+    fn the_largest_datagram_is_read_and_a_larger_one_refused() {
+        let mut packet = FULL.to_vec();
+        packet.resize(65_535, 0);
+        // As many words as fit: 20 bytes before them.
+        [packet[18], packet[19]] = (16_378u16).to_be_bytes();
+        assert_eq!(RtpHeader::parse(&packet).unwrap().extension.unwrap().len, 65_512);
+        [packet[18], packet[19]] = (16_379u16).to_be_bytes();
+        assert_eq!(RtpHeader::parse(&packet), Err(RtpError::Short));
+        packet.push(0);
+        assert_eq!(RtpHeader::parse(&packet), Err(RtpError::TooLong));
+    }
+
+    #[test]
+    fn padding_is_taken_off_only_when_it_fits() {
+        let plain = [0x80, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+        let table: [(u8, &[u8], Result<(usize, u8), RtpError>); 7] = [
+            (0x80, &[], Ok((0, 0))),
+            (0x80, &[9], Ok((1, 0))),
+            (0xa0, &[9, 1], Ok((1, 1))),
+            (0xa0, &[0, 2], Ok((0, 2))),
+            (0xa0, &[], Err(RtpError::Padding)),
+            (0xa0, &[9, 0], Err(RtpError::Padding)),
+            (0xa0, &[9, 3], Err(RtpError::Padding)),
+        ];
+        for (flags, rest, expected) in table {
+            let mut packet = plain.to_vec();
+            packet[0] = flags;
+            packet.extend_from_slice(rest);
+            let payload = RtpHeader::parse(&packet).unwrap().payload(&packet);
+            assert_eq!(payload.map(|(payload, padding)| (payload.len(), padding)), expected, "{rest:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_written_as_it_is_read() {
+        let mut out = vec![0xff];
+        write_header(&mut out, &fields(), true, true);
+        assert_eq!(out[1..], [0xb0, 0xe0, 0x12, 0x34, 1, 2, 3, 4, 0xaa, 0xbb, 0xcc, 0xdd]);
+        out.truncate(1);
+        write_header(&mut out, &HeaderFields { marker: false, ..fields() }, false, false);
+        assert_eq!(out[1..3], [0x80, 0x60]);
+    }
+
+    #[test]
+    fn contributing_sources_and_padding_are_added_in_place() {
+        let mut out = vec![0xff];
+        write_header(&mut out, &fields(), false, false);
+        write_csrcs(&mut out, 1, (0..20).map(Ssrc::new));
+        out.extend_from_slice(b"hello");
+        write_padding(&mut out, 1, 0);
+        assert_eq!(out[1], 0x8f);
+        write_padding(&mut out, 1, 2);
+        let packet = &out[1..];
+        let header = RtpHeader::parse(packet).unwrap();
+        assert_eq!(header.csrcs(packet).collect::<Vec<_>>(), (0..15).map(Ssrc::new).collect::<Vec<_>>());
+        assert_eq!(header.payload(packet), Ok((&b"hello"[..], 2)));
+    }
+
+    #[test]
+    fn setters_change_their_field_alone() {
+        let mut packet = FULL;
+        set_marker(&mut packet, false);
+        set_payload_type(&mut packet, PayloadType::from_low_bits(1));
+        set_seq(&mut packet, SeqNo::new(2));
+        set_timestamp(&mut packet, RtpTimestamp::new(3));
+        set_ssrc(&mut packet, Ssrc::new(4));
+        set_has_extension(&mut packet, false);
+        set_has_padding(&mut packet, false);
+        assert_eq!(packet[..12], [0x81, 1, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4]);
+        assert_eq!(packet[12..], FULL[12..]);
+        set_has_extension(&mut packet, true);
+        set_has_padding(&mut packet, true);
+        set_marker(&mut packet, true);
+        assert_eq!(packet[..2], [0xb1, 0x81]);
+    }
+
+    #[test]
+    fn setters_leave_what_is_shorter_than_a_header() {
+        let mut packet = [0xff; 11];
+        set_marker(&mut packet, false);
+        set_payload_type(&mut packet, PayloadType::from_low_bits(1));
+        set_seq(&mut packet, SeqNo::new(2));
+        set_timestamp(&mut packet, RtpTimestamp::new(3));
+        set_ssrc(&mut packet, Ssrc::new(4));
+        set_has_extension(&mut packet, false);
+        set_has_padding(&mut packet, false);
+        assert_eq!(packet, [0xff; 11]);
+    }
+}

@@ -201,3 +201,79 @@ fn write_leb128(out: &mut Vec<u8>, mut value: u32) {
     }
     out.push(value as u8);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(rtp_stream: u8, spatial_id: u8, targets: &[u32]) -> LayerAllocation {
+        let mut target_kbps = [0; MAX_TEMPORAL_LAYERS];
+        target_kbps[..targets.len()].copy_from_slice(targets);
+        LayerAllocation { rtp_stream, spatial_id, temporal_count: targets.len() as u8, target_kbps, resolution: None }
+    }
+
+    fn check(data: &[u8], stream: u8, stream_count: u8, layers: &[LayerAllocation]) {
+        let mut allocation = VideoLayersAllocation::new(stream, stream_count);
+        layers.iter().for_each(|&layer| assert!(allocation.push(layer)));
+        assert_eq!(read_video_layers_allocation(data), Some(allocation));
+        let mut out = Vec::new();
+        write_video_layers_allocation(&mut out, &allocation);
+        assert_eq!(out, data);
+    }
+
+    #[test]
+    fn streams_with_the_same_layers_share_one_mask() {
+        // Sent in stream 1 of 2, one spatial layer each; two and one temporal layers; 100, 300 and 1,000 kbit/s.
+        let data = [0b01_01_0001, 0b01_00_0000, 100, 0xac, 0x02, 0xe8, 0x07];
+        check(&data, 1, 2, &[layer(0, 0, &[100, 300]), layer(1, 0, &[1_000])]);
+    }
+
+    #[test]
+    fn streams_with_different_layers_have_a_mask_each() {
+        // Three streams: spatial layer 0; none; 0 and 2.
+        let data = [0b00_10_0000, 0b0001_0000, 0b0101_0000, 0, 1, 2, 3];
+        check(&data, 0, 3, &[layer(0, 0, &[1]), layer(2, 0, &[2]), layer(2, 2, &[3])]);
+    }
+
+    #[test]
+    fn sizes_and_frame_rates_follow_when_they_are_told() {
+        let mut full = layer(0, 0, &[5]);
+        full.resolution = Some(LayerResolution { width: 1_280, height: 720, max_frame_rate: 30 });
+        check(&[0b00_00_0001, 0, 5, 0x04, 0xff, 0x02, 0xcf, 30], 0, 1, &[full]);
+    }
+
+    #[test]
+    fn a_single_zero_says_that_nothing_is_sent() {
+        check(&[0], 0, 0, &[]);
+    }
+
+    #[test]
+    fn the_largest_allocation_has_sixteen_layers_of_four() {
+        let mut data = vec![0b11_11_1111, 0xff, 0xff, 0xff, 0xff];
+        for _ in 0..64 {
+            data.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0x0f]);
+        }
+        let layers: Vec<_> = (0..16).map(|n| layer(n / 4, n % 4, &[u32::MAX; 4])).collect();
+        check(&data, 3, 4, &layers);
+        let mut allocation = read_video_layers_allocation(&data).unwrap();
+        assert!(!allocation.push(layer(0, 0, &[1])));
+    }
+
+    #[test]
+    fn what_ends_early_or_contradicts_itself_is_none() {
+        let table: [&[u8]; 9] = [
+            &[],
+            &[0b01_00_0001, 0, 5],                               // stream 1 of 1
+            &[0b00_00_0001],                                     // no temporal layers
+            &[0b00_00_0001, 0],                                  // no rate
+            &[0b00_00_0001, 0, 0x80],                            // rate cut off
+            &[0b00_00_0001, 0, 0xff, 0xff, 0xff, 0xff, 0x1f],    // rate above 32 bits
+            &[0b00_00_0001, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0], // rate of six bytes
+            &[0b00_00_0001, 0, 5, 1, 2, 3, 4],                   // size cut off
+            &[0b00_10_0000, 0b0001_0000],                        // masks cut off
+        ];
+        for data in table {
+            assert_eq!(read_video_layers_allocation(data), None, "{data:?}");
+        }
+    }
+}

@@ -137,3 +137,78 @@ pub fn write_abs_capture_time(buffer: &mut [u8; 16], time: AbsCaptureTime) -> &[
         None => buffer.first_chunk::<8>().map_or(&[], <[u8; 8]>::as_slice),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audio_levels_have_a_voice_bit_and_seven_bits_of_level() {
+        for (data, voice, dbov_below) in
+            [([0x00], false, 0), ([0x80], true, 0), ([0xff], true, 127), ([0x2a], false, 42)]
+        {
+            let level = AudioLevel { voice, dbov_below };
+            assert_eq!(read_audio_level(&data), Some(level));
+            assert_eq!(audio_level_bytes(level), data);
+        }
+        assert_eq!(audio_level_bytes(AudioLevel { voice: false, dbov_below: 200 }), [127]);
+    }
+
+    #[test]
+    fn sending_times_have_24_bits() {
+        assert_eq!(read_abs_send_time(&[0x12, 0x34, 0x56]), Some(0x12_3456));
+        assert_eq!(abs_send_time_bytes(0xff12_3456), [0x12, 0x34, 0x56]);
+    }
+
+    #[test]
+    fn playout_delays_are_two_times_twelve_bits_of_ten_milliseconds() {
+        let delay = PlayoutDelay { min: Duration::from_millis(10), max: Duration::from_millis(40_950) };
+        assert_eq!(read_playout_delay(&[0x00, 0x1f, 0xff]), Some(delay));
+        assert_eq!(playout_delay_bytes(delay), [0x00, 0x1f, 0xff]);
+        assert_eq!(read_playout_delay(&[0x00, 0x20, 0x01]), None, "least above most");
+        let long = PlayoutDelay { min: Duration::ZERO, max: Duration::MAX };
+        assert_eq!(playout_delay_bytes(long), [0x00, 0x0f, 0xff]);
+    }
+
+    #[test]
+    fn orientations_have_camera_flip_and_turns() {
+        let orientation = VideoOrientation { back_camera: true, flip: false, quarter_turns: 3 };
+        assert_eq!(read_video_orientation(&[0xfb]), Some(orientation));
+        assert_eq!(video_orientation_bytes(orientation), [0x0b]);
+        assert_eq!(video_orientation_bytes(VideoOrientation { back_camera: false, flip: true, quarter_turns: 4 }), [4]);
+    }
+
+    #[test]
+    fn transmission_offsets_have_a_sign() {
+        for (data, ticks) in
+            [([0, 0, 1], 1), ([0xff, 0xff, 0xff], -1), ([0x80, 0, 0], -0x80_0000), ([0x7f, 0xff, 0xff], 0x7f_ffff)]
+        {
+            assert_eq!(read_toffset(&data), Some(ticks));
+            assert_eq!(toffset_bytes(ticks), data);
+        }
+    }
+
+    #[test]
+    fn capture_times_come_with_or_without_the_clock_offset() {
+        let data = [1, 2, 3, 4, 5, 6, 7, 8, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        let captured_at = NtpTime::new(0x0102_0304_0506_0708);
+        let mut buffer = [0; 16];
+        for (data, clock_offset) in [(&data[..8], None), (&data[..], Some(-1 << 32))] {
+            let time = AbsCaptureTime { captured_at, clock_offset };
+            assert_eq!(read_abs_capture_time(data), Some(time));
+            assert_eq!(write_abs_capture_time(&mut buffer, time), data);
+        }
+    }
+
+    #[test]
+    fn an_element_that_is_too_short_says_nothing() {
+        let data = [0; 7];
+        assert_eq!(read_audio_level(&data[..0]), None);
+        assert_eq!(read_abs_send_time(&data[..2]), None);
+        assert_eq!(read_u16(&data[..1]), None);
+        assert_eq!(read_playout_delay(&data[..2]), None);
+        assert_eq!(read_video_orientation(&data[..0]), None);
+        assert_eq!(read_toffset(&data[..2]), None);
+        assert_eq!(read_abs_capture_time(&data), None);
+    }
+}

@@ -90,3 +90,71 @@ impl<'a> ExtensionWriter<'a> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_of_one_byte_elements_is_padded_to_words() {
+        let mut out = vec![0xff];
+        let mut writer = ExtensionWriter::new(&mut out, ExtensionForm::OneByte);
+        assert_eq!(writer.write(1, &[0x85]), Some(6));
+        assert_eq!(writer.write(14, &[1, 2, 3]), Some(8));
+        assert!(writer.finish());
+        assert_eq!(out, [0xff, 0xbe, 0xde, 0, 2, 0x10, 0x85, 0xe2, 1, 2, 3, 0, 0]);
+    }
+
+    #[test]
+    fn a_block_of_two_byte_elements_carries_empty_ones() {
+        let mut out = Vec::new();
+        let mut writer = ExtensionWriter::new(&mut out, ExtensionForm::TwoByte);
+        assert_eq!(writer.write(255, &[]), Some(6));
+        assert_eq!(writer.write(15, &[9, 9]), Some(8));
+        assert!(writer.finish());
+        assert_eq!(out, [0x10, 0, 0, 2, 255, 0, 15, 2, 9, 9, 0, 0]);
+    }
+
+    #[test]
+    fn without_elements_nothing_is_written() {
+        for form in [ExtensionForm::OneByte, ExtensionForm::TwoByte] {
+            let mut out = vec![0xff];
+            let mut writer = ExtensionWriter::new(&mut out, form);
+            assert_eq!(writer.write(0, &[1]), None);
+            assert!(!writer.finish());
+            assert_eq!(out, [0xff]);
+        }
+    }
+
+    #[test]
+    fn what_the_form_cannot_carry_is_refused() {
+        let mut out = Vec::new();
+        let mut writer = ExtensionWriter::new(&mut out, ExtensionForm::OneByte);
+        assert_eq!(writer.write(15, &[1]), None);
+        assert_eq!(writer.write(1, &[]), None);
+        assert_eq!(writer.write(1, &[0; 17]), None);
+        assert!(writer.write(1, &[0; 16]).is_some());
+        assert!(writer.finish());
+        let mut writer = ExtensionWriter::new(&mut out, ExtensionForm::TwoByte);
+        assert_eq!(writer.write(1, &[0; 256]), None);
+        assert!(writer.write(1, &[0; 255]).is_some());
+        assert!(writer.finish());
+    }
+
+    #[test]
+    fn a_block_never_outgrows_a_datagram() {
+        let mut out = Vec::new();
+        let mut writer = ExtensionWriter::new(&mut out, ExtensionForm::TwoByte);
+        let written = std::iter::from_fn(|| writer.write(1, &[0; 255])).count();
+        assert!(writer.finish());
+        assert_eq!(written, (MAX_BLOCK_LEN - BLOCK_HEADER_LEN) / 257);
+        assert!(out.len() <= MAX_BLOCK_LEN + BLOCK_HEADER_LEN);
+    }
+
+    #[test]
+    fn the_form_follows_the_ids_and_lengths() {
+        assert_eq!(ExtensionForm::for_ids(14, 16), ExtensionForm::OneByte);
+        assert_eq!(ExtensionForm::for_ids(15, 1), ExtensionForm::TwoByte);
+        assert_eq!(ExtensionForm::for_ids(1, 17), ExtensionForm::TwoByte);
+    }
+}

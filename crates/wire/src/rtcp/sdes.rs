@@ -36,13 +36,18 @@ impl<'a> Sdes<'a> {
         (0..self.count).map_while(move |_| {
             let chunk;
             (chunk, rest) = split_chunk(rest)?;
-            Some(chunk)
+            Some((chunk.ssrc, chunk.cname))
         })
     }
 }
 
+struct Chunk<'a> {
+    ssrc: Ssrc,
+    cname: Option<&'a str>,
+}
+
 /// Takes one chunk off, with the zeros that fill its last word.
-fn split_chunk(bytes: &[u8]) -> Option<((Ssrc, Option<&str>), &[u8])> {
+fn split_chunk(bytes: &[u8]) -> Option<(Chunk<'_>, &[u8])> {
     let (ssrc, mut rest) = split_ssrc(bytes)?;
     let mut cname = None;
     loop {
@@ -50,7 +55,7 @@ fn split_chunk(bytes: &[u8]) -> Option<((Ssrc, Option<&str>), &[u8])> {
         if item == END_ITEM {
             // Between one and four zeros end a chunk, so that the next starts on a word.
             let used = bytes.len() - after.len();
-            return Some(((ssrc, cname), bytes.get(used.next_multiple_of(4)..)?));
+            return Some((Chunk { ssrc, cname }, bytes.get(used.next_multiple_of(4)..)?));
         }
         let (&len, after) = after.split_first()?;
         let (text, after) = after.split_at_checked(usize::from(len))?;
