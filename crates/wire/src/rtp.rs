@@ -314,8 +314,8 @@ mod tests {
     #[test]
     fn padding_is_taken_off_only_when_it_fits() {
         let plain = [0x80, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
-        let table: [(u8, &[u8], Result<(usize, u8), RtpError>); 7] = [
-            (0x80, &[], Ok((0, 0))),
+        let table = [
+            (0x80, &[][..], Ok((0, 0))),
             (0x80, &[9], Ok((1, 0))),
             (0xa0, &[9, 1], Ok((1, 1))),
             (0xa0, &[0, 2], Ok((0, 2))),

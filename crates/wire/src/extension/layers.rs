@@ -224,14 +224,14 @@ mod tests {
     #[test]
     fn streams_with_the_same_layers_share_one_mask() {
         // Sent in stream 1 of 2, one spatial layer each; two and one temporal layers; 100, 300 and 1,000 kbit/s.
-        let data = [0b01_01_0001, 0b01_00_0000, 100, 0xac, 0x02, 0xe8, 0x07];
+        let data = [0b0101_0001, 0b0100_0000, 100, 0xac, 0x02, 0xe8, 0x07];
         check(&data, 1, 2, &[layer(0, 0, &[100, 300]), layer(1, 0, &[1_000])]);
     }
 
     #[test]
     fn streams_with_different_layers_have_a_mask_each() {
         // Three streams: spatial layer 0; none; 0 and 2.
-        let data = [0b00_10_0000, 0b0001_0000, 0b0101_0000, 0, 1, 2, 3];
+        let data = [0b0010_0000, 0b0001_0000, 0b0101_0000, 0, 1, 2, 3];
         check(&data, 0, 3, &[layer(0, 0, &[1]), layer(2, 0, &[2]), layer(2, 2, &[3])]);
     }
 
@@ -239,7 +239,7 @@ mod tests {
     fn sizes_and_frame_rates_follow_when_they_are_told() {
         let mut full = layer(0, 0, &[5]);
         full.resolution = Some(LayerResolution { width: 1_280, height: 720, max_frame_rate: 30 });
-        check(&[0b00_00_0001, 0, 5, 0x04, 0xff, 0x02, 0xcf, 30], 0, 1, &[full]);
+        check(&[0b0000_0001, 0, 5, 0x04, 0xff, 0x02, 0xcf, 30], 0, 1, &[full]);
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_largest_allocation_has_sixteen_layers_of_four() {
-        let mut data = vec![0b11_11_1111, 0xff, 0xff, 0xff, 0xff];
+        let mut data = vec![0b1111_1111, 0xff, 0xff, 0xff, 0xff];
         for _ in 0..64 {
             data.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0x0f]);
         }
@@ -263,14 +263,14 @@ mod tests {
     fn what_ends_early_or_contradicts_itself_is_none() {
         let table: [&[u8]; 9] = [
             &[],
-            &[0b01_00_0001, 0, 5],                               // stream 1 of 1
-            &[0b00_00_0001],                                     // no temporal layers
-            &[0b00_00_0001, 0],                                  // no rate
-            &[0b00_00_0001, 0, 0x80],                            // rate cut off
-            &[0b00_00_0001, 0, 0xff, 0xff, 0xff, 0xff, 0x1f],    // rate above 32 bits
-            &[0b00_00_0001, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0], // rate of six bytes
-            &[0b00_00_0001, 0, 5, 1, 2, 3, 4],                   // size cut off
-            &[0b00_10_0000, 0b0001_0000],                        // masks cut off
+            &[0b0100_0001, 0, 5],                               // stream 1 of 1
+            &[0b0000_0001],                                     // no temporal layers
+            &[0b0000_0001, 0],                                  // no rate
+            &[0b0000_0001, 0, 0x80],                            // rate cut off
+            &[0b0000_0001, 0, 0xff, 0xff, 0xff, 0xff, 0x1f],    // rate above 32 bits
+            &[0b0000_0001, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0], // rate of six bytes
+            &[0b0000_0001, 0, 5, 1, 2, 3, 4],                   // size cut off
+            &[0b0010_0000, 0b0001_0000],                        // masks cut off
         ];
         for data in table {
             assert_eq!(read_video_layers_allocation(data), None, "{data:?}");

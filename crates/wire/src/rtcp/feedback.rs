@@ -160,3 +160,129 @@ pub fn write_remb(out: &mut Vec<u8>, sender: Ssrc, bitrate: u64, ssrcs: &[Ssrc])
     }
     packet.finish();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{RtcpError, RtcpPacket, packets};
+    use super::*;
+
+    const SENDER: Ssrc = Ssrc::new(1);
+    const MEDIA: Ssrc = Ssrc::new(2);
+
+    fn nacked(bytes: &[u8]) -> Vec<u16> {
+        let Some(Ok(RtcpPacket::Nack(nack))) = packets(bytes).next() else { panic!("not a NACK") };
+        assert_eq!((nack.sender, nack.media), (SENDER, MEDIA));
+        nack.seqs().map(SeqNo::get).collect()
+    }
+
+    #[test]
+    fn a_nack_names_a_packet_and_those_of_its_mask() {
+        // RFC 4585 §6.2.1: bit 0 of the mask is the packet after the named one.
+        let bytes = [0x81, 205, 0, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 0xfe, 0x80, 0x03, 0, 50, 0, 0];
+        assert_eq!(nacked(&bytes), [65_534, 65_535, 0, 14, 50]);
+    }
+
+    #[test]
+    fn a_nack_packs_packets_within_sixteen_of_the_first() {
+        let mut out = Vec::new();
+        let seqs = [65_534, 65_535, 65_535, 0, 14, 15, 50].map(SeqNo::new);
+        write_nack(&mut out, SENDER, MEDIA, seqs);
+        assert_eq!(out, [0x81, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 0xfe, 0x80, 0x03, 0, 15, 0, 0, 0, 50, 0, 0]);
+    }
+
+    #[test]
+    fn a_nack_of_nothing_is_not_written() {
+        let mut out = Vec::new();
+        write_nack(&mut out, SENDER, MEDIA, []);
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn a_nack_longer_than_its_length_can_tell_is_cut() {
+        let mut out = Vec::new();
+        // Every entry names one packet.
+        write_nack(&mut out, SENDER, MEDIA, (0..70_000u32).map(|n| SeqNo::new((n * 17) as u16)));
+        assert_eq!(nacked(&out).len(), 65_533);
+        assert_eq!(out.len(), 4 + 4 * 65_535);
+    }
+
+    #[test]
+    fn a_picture_loss_is_twelve_bytes() {
+        let mut out = Vec::new();
+        write_pli(&mut out, SENDER, MEDIA);
+        assert_eq!(out, [0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2]);
+    }
+
+    #[test]
+    fn a_full_intra_request_names_streams_and_numbers() {
+        // RFC 5104 §4.3.1.1: the media source of the header is zero.
+        let bytes = [0x84, 206, 0, 6, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 7, 0, 0, 0, 0, 0, 0, 3, 255, 0, 0, 0];
+        let entries = [(Ssrc::new(2), 7), (Ssrc::new(3), 255)];
+        let Some(Ok(RtcpPacket::Fir(fir))) = packets(&bytes).next() else { panic!("not a request") };
+        assert_eq!(fir.sender, SENDER);
+        assert_eq!(fir.entries().collect::<Vec<_>>(), entries);
+        let mut out = Vec::new();
+        write_fir(&mut out, SENDER, &entries);
+        assert_eq!(out, bytes);
+        out.clear();
+        write_fir(&mut out, SENDER, &[]);
+        assert!(out.is_empty());
+    }
+
+    fn remb(bytes: &[u8]) -> Option<(u64, Vec<Ssrc>)> {
+        match packets(bytes).next() {
+            Some(Ok(RtcpPacket::Remb(remb))) => Some((remb.bitrate, remb.ssrcs().collect())),
+            Some(Err(RtcpError::Malformed { packet_type: 206 })) => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn remb_bytes(count: u8, rate: [u8; 3]) -> [u8; 24] {
+        let [r0, r1, r2] = rate;
+        let name = *b"REMB";
+        [0x8f, 206, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, name[0], name[1], name[2], name[3], count, r0, r1, r2, 0, 0, 0, 2]
+    }
+
+    #[test]
+    fn an_estimate_has_six_bits_of_exponent_and_eighteen_of_mantissa() {
+        let table = [
+            ([0x00, 0x00, 0x00], 0),
+            ([0x03, 0xff, 0xff], 0x3_ffff),
+            ([0x06, 0x00, 0x00], 0x4_0000),  // exponent 1, mantissa 0x20000
+            ([0x0b, 0xd0, 0x90], 1_000_000), // exponent 2, mantissa 250,000
+            ([0xbb, 0xff, 0xff], 0x3_ffff << 46),
+        ];
+        for (rate, bitrate) in table {
+            let bytes = remb_bytes(1, rate);
+            assert_eq!(remb(&bytes), Some((bitrate, vec![MEDIA])), "{rate:?}");
+            let mut out = Vec::new();
+            write_remb(&mut out, SENDER, bitrate, &[MEDIA]);
+            assert_eq!(out, bytes, "{bitrate}");
+        }
+    }
+
+    #[test]
+    fn an_estimate_is_rounded_down() {
+        for bitrate in [0x4_0001, 1_234_567, u64::MAX] {
+            let mut out = Vec::new();
+            write_remb(&mut out, SENDER, bitrate, &[]);
+            let (read, _) = remb(&out).unwrap();
+            assert!(read <= bitrate && bitrate - read <= bitrate >> 17, "{bitrate} {read}");
+        }
+    }
+
+    #[test]
+    fn an_estimate_above_64_bits_or_with_missing_sources_is_refused() {
+        assert_eq!(remb(&remb_bytes(1, [0xbf, 0xff, 0xff])), None, "exponent 47");
+        assert_eq!(remb(&remb_bytes(1, [0xfc, 0x00, 0x01])).map(|(rate, _)| rate), Some(1 << 63));
+        assert_eq!(remb(&remb_bytes(1, [0xfc, 0x00, 0x02])), None);
+        assert_eq!(remb(&remb_bytes(2, [0, 0, 1])), None);
+    }
+
+    #[test]
+    fn an_estimate_has_at_most_255_sources() {
+        let mut out = Vec::new();
+        write_remb(&mut out, SENDER, 1, &[MEDIA; 300]);
+        assert_eq!(remb(&out).map(|(_, ssrcs)| ssrcs.len()), Some(255));
+    }
+}

@@ -196,3 +196,80 @@ fn split_u32(bytes: &[u8]) -> Option<(u32, &[u8])> {
 fn ssrcs_of(bytes: &[u8]) -> impl ExactSizeIterator<Item = Ssrc> {
     bytes.as_chunks::<4>().0.iter().map(|&ssrc| Ssrc::new(u32::from_be_bytes(ssrc)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLI: [u8; 12] = [0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2];
+
+    fn parse(bytes: &[u8]) -> Vec<Result<RtcpPacket<'_>, RtcpError>> {
+        packets(bytes).collect()
+    }
+
+    fn pli() -> Result<RtcpPacket<'static>, RtcpError> {
+        Ok(RtcpPacket::Pli { sender: Ssrc::new(1), media: Ssrc::new(2) })
+    }
+
+    #[test]
+    fn packets_follow_each_other_with_or_without_a_report_first() {
+        assert_eq!(parse(&[]), []);
+        assert_eq!(parse(&PLI), [pli()]);
+        let receiver_report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+        let compound = [&receiver_report[..], &PLI, &PLI].concat();
+        assert!(matches!(parse(&compound)[..], [Ok(RtcpPacket::ReceiverReport(_)), _, _]));
+        assert_eq!(parse(&compound)[1..], [pli(), pli()]);
+    }
+
+    #[test]
+    fn nothing_is_read_after_the_first_error() {
+        let mut bad = PLI;
+        bad[0] = 0x41;
+        assert_eq!(parse(&[bad, PLI].concat()), [Err(RtcpError::Version)]);
+        let short_pli = [0x81, 206, 0, 1, 0, 0, 0, 1];
+        assert_eq!(
+            parse(&[&PLI, &short_pli[..], &PLI].concat()),
+            [pli(), Err(RtcpError::Malformed { packet_type: 206 })]
+        );
+    }
+
+    #[test]
+    fn a_packet_that_is_cut_off_is_an_error_at_every_length() {
+        for len in 1..PLI.len() {
+            assert_eq!(parse(&PLI[..len]), [Err(RtcpError::Short)], "{len}");
+            assert_eq!(parse(&[&PLI, &PLI[..len]].concat()), [pli(), Err(RtcpError::Short)], "{len}");
+        }
+    }
+
+    #[test]
+    fn padding_is_taken_off() {
+        let mut padded = [&PLI[..], &[0, 0, 0, 4]].concat();
+        padded[0] |= 0x20;
+        padded[3] = 3;
+        assert_eq!(parse(&padded), [pli()]);
+        for (count, error) in [(0, RtcpError::Padding), (13, RtcpError::Padding)] {
+            padded[15] = count;
+            assert_eq!(parse(&padded), [Err(error)], "{count}");
+        }
+        padded[15] = 12;
+        assert_eq!(parse(&padded), [Err(RtcpError::Malformed { packet_type: 206 })]);
+        assert_eq!(parse(&[0xa0, 203, 0, 0]), [Err(RtcpError::Padding)], "padding of an empty body");
+    }
+
+    #[test]
+    fn unknown_types_and_formats_are_told_and_stepped_over() {
+        let application = [0x83, 204, 0, 2, 0, 0, 0, 1, b'n', b'a', b'm', b'e'];
+        let slice_loss = [0x82, 206, 0, 0];
+        let unknown_feedback = [0x8f, 206, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, b'G', b'O', b'O', b'G'];
+        let compound = [&application[..], &slice_loss, &unknown_feedback, &PLI].concat();
+        assert_eq!(
+            parse(&compound),
+            [
+                Ok(RtcpPacket::Unknown { packet_type: 204, format: 3 }),
+                Ok(RtcpPacket::Unknown { packet_type: 206, format: 2 }),
+                Ok(RtcpPacket::Unknown { packet_type: 206, format: 15 }),
+                pli(),
+            ]
+        );
+    }
+}

@@ -161,3 +161,101 @@ pub fn write_receiver_report(out: &mut Vec<u8>, sender: Ssrc, reports: &[ReportB
     reports.iter().take(count).for_each(|report| report.write(&mut packet));
     packet.finish();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{RtcpError, RtcpPacket, packets};
+    use super::*;
+
+    /// RFC 3550 §6.4.1, one block.
+    const REPORT: [u8; 52] = [
+        0x81, 200, 0, 12, // version 2, one block, 13 words
+        0, 0, 0, 9, // sender
+        0xb4, 0x4d, 0xb7, 0x05, 0x20, 0, 0, 0, // NTP
+        0, 0, 0x10, 0, // RTP timestamp
+        0, 0, 0, 100, // packets
+        0, 1, 0, 0, // octets
+        0, 0, 0, 7, // stream
+        0x80, 0xff, 0xff, 0xfe, // half lost; two more received than sent
+        0, 1, 0, 2, // one wrap, number 2
+        0, 0, 0, 50, // jitter
+        0xb7, 0x05, 0x20, 0, // last report
+        0, 5, 0x40, 0, // 5.25 s ago
+    ];
+
+    fn block() -> ReportBlock {
+        ReportBlock {
+            ssrc: Ssrc::new(7),
+            fraction_lost: 128,
+            cumulative_lost: -2,
+            highest_seq: 0x1_0002,
+            jitter: 50,
+            last_sr: 0xb705_2000,
+            delay_since_last_sr: 0x5_4000,
+        }
+    }
+
+    fn info() -> SenderInfo {
+        SenderInfo {
+            sender: Ssrc::new(9),
+            ntp: NtpTime::from_parts(0xb44d_b705, 0x2000_0000),
+            rtp: RtpTimestamp::new(0x1000),
+            packet_count: 100,
+            octet_count: 0x1_0000,
+        }
+    }
+
+    #[test]
+    fn a_sender_report_is_read_field_by_field() {
+        let Some(Ok(RtcpPacket::SenderReport(report))) = packets(&REPORT).next() else { panic!("not a report") };
+        let SenderInfo { sender, ntp, rtp, packet_count, octet_count } = info();
+        assert_eq!((report.sender, report.ntp, report.rtp), (sender, ntp, rtp));
+        assert_eq!((report.packet_count, report.octet_count), (packet_count, octet_count));
+        assert_eq!(report.reports().collect::<Vec<_>>(), [block()]);
+    }
+
+    #[test]
+    fn reports_are_written_as_they_are_read() {
+        let mut out = Vec::new();
+        write_sender_report(&mut out, &info(), &[block()]);
+        assert_eq!(out, REPORT);
+        out.clear();
+        write_receiver_report(&mut out, Ssrc::new(9), &[block()]);
+        assert_eq!(out[..8], [0x81, 201, 0, 7, 0, 0, 0, 9]);
+        assert_eq!(out[8..], REPORT[28..]);
+    }
+
+    #[test]
+    fn a_report_has_at_most_31_blocks() {
+        let mut out = Vec::new();
+        write_receiver_report(&mut out, Ssrc::new(9), &[block(); 32]);
+        let Some(Ok(RtcpPacket::ReceiverReport(report))) = packets(&out).next() else { panic!("not a report") };
+        assert_eq!(report.reports().len(), MAX_REPORT_BLOCKS);
+        assert_eq!(out.len(), 8 + 31 * 24);
+    }
+
+    #[test]
+    fn a_count_beyond_the_body_is_refused() {
+        let mut report = REPORT;
+        report[0] = 0x82;
+        assert_eq!(packets(&report).next(), Some(Err(RtcpError::Malformed { packet_type: 200 })));
+    }
+
+    #[test]
+    fn what_a_profile_adds_after_the_blocks_is_ignored() {
+        let mut report = REPORT;
+        report[0] = 0x80;
+        let Some(Ok(RtcpPacket::SenderReport(report))) = packets(&report).next() else { panic!("not a report") };
+        assert_eq!(report.reports().len(), 0);
+    }
+
+    #[test]
+    fn the_loss_count_stops_at_the_ends_of_its_24_bits() {
+        for (lost, sent) in [(i32::MAX, 0x7f_ffff), (i32::MIN, -0x80_0000), (-1, -1)] {
+            let mut out = Vec::new();
+            write_receiver_report(&mut out, Ssrc::new(9), &[ReportBlock { cumulative_lost: lost, ..block() }]);
+            let Some(Ok(RtcpPacket::ReceiverReport(report))) = packets(&out).next() else { panic!("not a report") };
+            assert_eq!(report.reports().next().map(|block| block.cumulative_lost), Some(sent));
+        }
+    }
+}

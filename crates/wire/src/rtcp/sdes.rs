@@ -100,3 +100,80 @@ pub fn write_bye(out: &mut Vec<u8>, ssrcs: &[Ssrc]) {
     }
     packet.finish();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{RtcpError, RtcpPacket, packets};
+    use super::*;
+
+    fn chunks(bytes: &[u8]) -> Option<Vec<(Ssrc, Option<&str>)>> {
+        match packets(bytes).next() {
+            Some(Ok(RtcpPacket::Sdes(sdes))) => Some(sdes.chunks().collect()),
+            Some(Err(RtcpError::Malformed { packet_type: 202 })) => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn chunks_end_on_whole_words_and_other_items_are_skipped() {
+        let bytes = [
+            0x83, 202, 0, 9, // three chunks
+            0, 0, 0, 1, 2, 1, b'n', 1, 1, b'a', 0, 0, // a name, then the canonical name
+            0, 0, 0, 2, 0, 0, 0, 0, // no items: four zeros
+            0, 0, 0, 3, 1, 2, 0xff, 0xfe, 8, 1, b'x', 0, // not UTF-8
+            0, 0, 0, 0,
+        ];
+        assert_eq!(chunks(&bytes), Some(vec![(Ssrc::new(1), Some("a")), (Ssrc::new(2), None), (Ssrc::new(3), None)]));
+    }
+
+    #[test]
+    fn a_chunk_without_end_is_refused() {
+        for bytes in [
+            &[0x81, 202, 0, 2, 0, 0, 0, 1, 1, 2, b'a', b'b'][..],
+            &[0x81, 202, 0, 2, 0, 0, 0, 1, 1, 9, b'a', 0],
+            &[0x82, 202, 0, 2, 0, 0, 0, 1, 1, 1, b'a', 0],
+            &[0x81, 202, 0, 1, 0, 0, 0, 1],
+            &[0x81, 202, 0, 0],
+        ] {
+            assert_eq!(chunks(bytes), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_every_length_fill_their_last_word() {
+        for len in 0..=300 {
+            let (name, mut out) = ("x".repeat(len), Vec::new());
+            write_sdes_cname(&mut out, Ssrc::new(5), &name);
+            assert_eq!(chunks(&out), Some(vec![(Ssrc::new(5), Some(&name[..len.min(255)]))]), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_characters() {
+        let mut out = Vec::new();
+        write_sdes_cname(&mut out, Ssrc::new(5), &"ü".repeat(200));
+        assert_eq!(chunks(&out), Some(vec![(Ssrc::new(5), Some("ü".repeat(127).as_str()))]));
+    }
+
+    #[test]
+    fn an_end_names_its_sources_and_may_give_a_reason() {
+        let bytes = [0x82, 203, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 3, b'b', b'y', b'e'];
+        let Some(Ok(RtcpPacket::Bye(bye))) = packets(&bytes).next() else { panic!("not an end") };
+        assert_eq!(bye.ssrcs().collect::<Vec<_>>(), [Ssrc::new(1), Ssrc::new(2)]);
+        let mut out = Vec::new();
+        write_bye(&mut out, &[Ssrc::new(1), Ssrc::new(2)]);
+        assert_eq!(out, [0x82, 203, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2]);
+        assert_eq!(
+            packets(&[0x82, 203, 0, 1, 0, 0, 0, 1]).next(),
+            Some(Err(RtcpError::Malformed { packet_type: 203 }))
+        );
+    }
+
+    #[test]
+    fn an_end_has_at_most_31_sources() {
+        let mut out = Vec::new();
+        write_bye(&mut out, &[Ssrc::new(1); 40]);
+        let Some(Ok(RtcpPacket::Bye(bye))) = packets(&out).next() else { panic!("not an end") };
+        assert_eq!(bye.ssrcs().len(), MAX_BYE_SOURCES);
+    }
+}

@@ -345,3 +345,189 @@ fn vector_bits(statuses: &[Option<i64>], count: usize, width: u32) -> u16 {
     let symbols = statuses.iter().map(|&status| symbol_of(status)).chain(std::iter::repeat(NOT_RECEIVED));
     symbols.take(count).fold(0, |bits, symbol| bits << width | u16::from(symbol))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{RtcpError, RtcpPacket, packets};
+    use super::*;
+
+    /// A feedback of `count` packets from 65,530 on, reference time −1, with these chunks and deltas.
+    fn bytes(count: u16, rest: &[u8]) -> Vec<u8> {
+        let [c0, c1] = count.to_be_bytes();
+        let mut bytes = vec![
+            0x8f, 205, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, // sources
+            0xff, 0xfa, c0, c1, 0xff, 0xff, 0xff, 9,
+        ];
+        bytes.extend_from_slice(rest);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes[3] = (bytes.len() / 4 - 1) as u8;
+        bytes
+    }
+
+    fn header() -> FeedbackHeader {
+        FeedbackHeader {
+            sender: Ssrc::new(1),
+            media: Ssrc::new(2),
+            base_seq: SeqNo::new(65_530),
+            reference_time: -1,
+            feedback_count: 9,
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Option<TransportFeedback<'_>> {
+        match packets(bytes).next() {
+            Some(Ok(RtcpPacket::TransportFeedback(feedback))) => Some(feedback),
+            Some(Err(RtcpError::Malformed { packet_type: 205 })) => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn deltas(bytes: &[u8]) -> Option<Vec<Option<i64>>> {
+        let feedback = read(bytes)?;
+        assert_eq!(feedback.statuses().len_hint(), usize::from(feedback.status_count));
+        Some(feedback.statuses().map(|(_, delta)| delta).collect())
+    }
+
+    impl Statuses<'_> {
+        fn len_hint(&self) -> usize {
+            self.size_hint().0
+        }
+    }
+
+    #[test]
+    fn the_header_is_read_and_its_time_has_a_sign() {
+        let bytes = bytes(1, &[0x20, 0x01, 4]);
+        let feedback = read(&bytes).unwrap();
+        assert_eq!((feedback.sender, feedback.media), (Ssrc::new(1), Ssrc::new(2)));
+        assert_eq!((feedback.base_seq, feedback.status_count), (SeqNo::new(65_530), 1));
+        assert_eq!((feedback.reference_time, feedback.feedback_count), (-1, 9));
+        assert_eq!(feedback.reference_ticks(), -256);
+    }
+
+    #[test]
+    fn every_kind_of_chunk_is_read() {
+        let check = |name: &str, count: u16, rest: &[u8], expected: &[Option<i64>]| {
+            assert_eq!(deltas(&bytes(count, rest)).as_deref(), Some(expected), "{name}");
+        };
+        // §3.1.3: type 0, two bits of symbol, 13 of length.
+        check("run of lost", 3, &[0x00, 0x03], &[None; 3]);
+        check("run of small deltas", 3, &[0x20, 0x03, 1, 0, 255], &[Some(1), Some(0), Some(255)]);
+        check("run of large deltas", 2, &[0x40, 0x02, 0xff, 0xff, 0x01, 0x00], &[Some(-1), Some(256)]);
+        check("run longer than the count", 1, &[0x3f, 0xff, 7], &[Some(7)]);
+        // §3.1.4: type 1, size 0, 14 symbols of one bit: 0100 0000 0000 01.
+        let one_bit = [&[None, Some(3)][..], &[None; 11], &[Some(4)]].concat();
+        check("one-bit symbols", 14, &[0b1001_0000, 0b0000_0001, 3, 4], &one_bit);
+        // Type 1, size 1, seven symbols of two bits: 01 10 00 00 00 00 10.
+        let two_bit = [&[Some(3), Some(-32_768)][..], &[None; 4], &[Some(32_767)]].concat();
+        check("two-bit symbols", 7, &[0b1101_1000, 0b0000_0010, 3, 0x80, 0x00, 0x7f, 0xff], &two_bit);
+        // Even the reserved symbol says nothing there.
+        check("symbols behind the count", 2, &[0b1101_0111, 0xff, 3, 4], &[Some(3), Some(4)]);
+    }
+
+    #[test]
+    fn chunks_follow_each_other_and_numbers_wrap() {
+        let bytes = bytes(9, &[0x20, 0x02, 0x00, 0x05, 0xd9, 0x00, 1, 2, 3, 0, 4]);
+        let numbers: Vec<_> = read(&bytes).unwrap().statuses().map(|(seq, delta)| (seq.get(), delta)).collect();
+        assert_eq!(numbers[..2], [(65_530, Some(1)), (65_531, Some(2))]);
+        assert!(numbers[2..7].iter().all(|(_, delta)| delta.is_none()));
+        assert_eq!(numbers[7..], [(1, Some(3)), (2, Some(4))]);
+        let received: Vec<_> = read(&bytes).unwrap().received().map(|(seq, delta)| (seq.get(), delta)).collect();
+        assert_eq!(received, [(65_530, 1), (65_531, 2), (1, 3), (2, 4)]);
+    }
+
+    #[test]
+    fn a_feedback_that_contradicts_itself_is_refused() {
+        let table: [(&str, u16, &[u8]); 6] = [
+            ("no chunk", 1, &[]),
+            ("too few chunks", 15, &[0x00, 0x03, 0x00, 0x0b]),
+            ("too few deltas", 3, &[0x20, 0x03]),
+            ("half a large delta", 4, &[0x40, 0x04, 0, 1, 0, 2, 0]),
+            ("reserved symbol", 1, &[0x60, 0x01, 0, 0]),
+            ("run of nothing", 1, &[0x20, 0x00, 0x20, 0x01, 1]),
+        ];
+        for (name, count, rest) in table {
+            assert_eq!(deltas(&bytes(count, rest)), None, "{name}");
+        }
+        assert_eq!(deltas(&bytes(2, &[0b1111_0000, 0, 0, 0, 0, 0])), None, "reserved symbol in a vector");
+    }
+
+    #[test]
+    fn a_few_bytes_may_report_many_lost_and_are_stepped_over() {
+        let chunks: Vec<u8> = [0x1f, 0xff].repeat(8).into_iter().chain([0x20, 0x01, 42]).collect();
+        let bytes = bytes(8 * 8_191 + 1, &chunks);
+        let feedback = read(&bytes).unwrap();
+        assert_eq!(feedback.statuses().count(), 65_529);
+        let mut received = feedback.received();
+        assert_eq!(received.next(), Some((SeqNo::new(65_530).wrapping_add(65_528), 42)));
+        assert_eq!(received.next(), None);
+    }
+
+    /// Writes, reads back, and returns the chunks and deltas.
+    fn written(statuses: &[Option<i64>]) -> Vec<u8> {
+        let mut out = Vec::new();
+        assert_eq!(write_transport_feedback(&mut out, &header(), statuses), Ok(statuses.len()));
+        assert_eq!(out[..3], [0x8f, 205, 0]);
+        assert_eq!(deltas(&out).as_deref(), Some(statuses));
+        let feedback = read(&out).unwrap();
+        assert_eq!((feedback.base_seq, feedback.reference_time, feedback.feedback_count), (SeqNo::new(65_530), -1, 9));
+        out.split_off(20)
+    }
+
+    #[test]
+    fn the_chunk_that_says_most_is_written() {
+        let small = [Some(1); 20];
+        let mixed: Vec<_> = (0..14).map(|n| (n % 2 == 0).then_some(n)).collect();
+        let large = [Some(0), Some(256), None, Some(0), Some(0), Some(0), Some(-1)];
+        assert_eq!(written(&small)[..2], [0x20, 20], "run");
+        assert_eq!(written(&[None; 13])[..2], [0x00, 13], "run to the end");
+        assert_eq!(written(&mixed)[..2], [0b1010_1010, 0b1010_1010], "one-bit symbols");
+        assert_eq!(written(&large)[..2], [0b1101_1000, 0b0101_0110], "two-bit symbols");
+        let run_then_large = [&[Some(1); 9][..], &[Some(1_000)]].concat();
+        assert_eq!(written(&run_then_large)[..4], [0x20, 9, 0x40, 1], "short run before a large delta");
+    }
+
+    #[test]
+    fn a_run_longer_than_thirteen_bits_takes_two_chunks() {
+        assert_eq!(written(&[None; 8_192]), [0x1f, 0xff, 0x00, 0x01]);
+    }
+
+    #[test]
+    fn writing_stops_before_a_delta_that_does_not_fit() {
+        let mut out = Vec::new();
+        let statuses = [Some(32_767), None, Some(-32_768), Some(32_768), Some(1)];
+        assert_eq!(write_transport_feedback(&mut out, &header(), &statuses), Ok(3));
+        assert_eq!(deltas(&out).as_deref(), Some(&statuses[..3]));
+    }
+
+    #[test]
+    fn nothing_is_written_when_nothing_can_be_said() {
+        let mut out = Vec::new();
+        assert_eq!(write_transport_feedback(&mut out, &header(), &[]), Err(FeedbackError::Empty));
+        for first in [32_768, -32_769, i64::MAX, i64::MIN] {
+            assert_eq!(write_transport_feedback(&mut out, &header(), &[Some(first)]), Err(FeedbackError::FirstDelta));
+        }
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn a_feedback_reports_at_most_65_535_packets() {
+        let mut out = Vec::new();
+        assert_eq!(write_transport_feedback(&mut out, &header(), &[Some(-1); 70_000]), Ok(65_535));
+        assert_eq!(read(&out).unwrap().received().count(), 65_535);
+    }
+
+    #[test]
+    fn reference_times_are_compared_across_their_wrap() {
+        let table = [
+            (1, 0, 1),
+            (0, 1, -1),
+            (-0x80_0000, 0x7f_ffff, 1),
+            (0x7f_ffff, -0x80_0000, -1),
+            (0x7f_ffff, -1, -0x80_0000),
+            (i32::MIN, i32::MAX, 1),
+        ];
+        for (later, earlier, distance) in table {
+            assert_eq!(reference_time_distance(later, earlier), distance, "{later} {earlier}");
+        }
+    }
+}

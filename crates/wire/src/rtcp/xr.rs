@@ -115,3 +115,77 @@ pub fn write_xr_dlrr(out: &mut Vec<u8>, sender: Ssrc, reports: &[DlrrReport]) {
     }
     packet.finish();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{RtcpError, RtcpPacket, packets};
+    use super::*;
+
+    const SENDER: Ssrc = Ssrc::new(1);
+
+    fn blocks(bytes: &[u8]) -> Option<Vec<XrBlock<'_>>> {
+        match packets(bytes).next() {
+            Some(Ok(RtcpPacket::Xr(xr))) => {
+                assert_eq!(xr.sender, SENDER);
+                Some(xr.blocks().collect())
+            }
+            Some(Err(RtcpError::Malformed { packet_type: 207 })) => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_reference_time_is_a_block_of_two_words() {
+        let bytes = [0x80, 207, 0, 4, 0, 0, 0, 1, 4, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8];
+        let time = NtpTime::new(0x0102_0304_0506_0708);
+        assert_eq!(blocks(&bytes), Some(vec![XrBlock::Rrtr(time)]));
+        let mut out = Vec::new();
+        write_xr_rrtr(&mut out, SENDER, time);
+        assert_eq!(out, bytes);
+    }
+
+    #[test]
+    fn delays_are_three_words_for_each_receiver() {
+        let reports = [
+            DlrrReport { ssrc: Ssrc::new(2), last_rr: 0x0304_0506, delay: 0x1_0000 },
+            DlrrReport { ssrc: Ssrc::new(3), last_rr: 0, delay: 0 },
+        ];
+        let mut out = Vec::new();
+        write_xr_dlrr(&mut out, SENDER, &reports);
+        assert_eq!(out[..16], [0x80, 207, 0, 8, 0, 0, 0, 1, 5, 0, 0, 6, 0, 0, 0, 2]);
+        assert_eq!(out[16..24], [3, 4, 5, 6, 0, 1, 0, 0]);
+        let Some([XrBlock::Dlrr(read)]) = blocks(&out).as_deref().map(|b| <[_; 1]>::try_from(b).unwrap()) else {
+            panic!("not delays")
+        };
+        assert_eq!(read.collect::<Vec<_>>(), reports);
+        out.clear();
+        write_xr_dlrr(&mut out, SENDER, &[]);
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn unknown_blocks_and_blocks_of_a_wrong_length_are_told_by_type() {
+        let bytes = [
+            0x80, 207, 0, 7, 0, 0, 0, 1, //
+            6, 0, 0, 1, 0, 0, 0, 0, // statistics summary
+            4, 0, 0, 1, 0, 0, 0, 0, // reference time of one word
+            5, 0, 0, 1, 0, 0, 0, 0, // a third of a delay
+        ];
+        assert_eq!(blocks(&bytes), Some(vec![XrBlock::Unknown(6), XrBlock::Unknown(4), XrBlock::Unknown(5)]));
+    }
+
+    #[test]
+    fn a_block_beyond_the_body_is_refused() {
+        assert_eq!(blocks(&[0x80, 207, 0, 3, 0, 0, 0, 1, 4, 0, 0, 2, 1, 2, 3, 4]), None);
+        assert_eq!(blocks(&[0x80, 207, 0, 0]), None);
+    }
+
+    #[test]
+    fn delays_beyond_the_length_of_a_packet_are_cut() {
+        let mut out = Vec::new();
+        write_xr_dlrr(&mut out, SENDER, &[DlrrReport { ssrc: SENDER, last_rr: 1, delay: 2 }; 30_000]);
+        let Some(Ok(RtcpPacket::Xr(xr))) = packets(&out).next() else { panic!("not a report") };
+        let Some(XrBlock::Dlrr(reports)) = xr.blocks().next() else { panic!("not delays") };
+        assert_eq!(reports.count(), MAX_DLRR_REPORTS);
+    }
+}
