@@ -1,0 +1,171 @@
+/**
+ * Brings what we send in line with what we want to send. Each source is worked on alone and one step at a time, so any
+ * sequence of clicks ends in the last wish.
+ */
+
+import type { types } from 'mediasoup-client';
+
+import { ProtocolError } from '../protocol/errors';
+import type { Signalling } from '../protocol/events';
+import type { Source } from '../protocol/messages';
+import { backOff } from '../protocol/retry';
+import type { Transports } from './transports';
+
+/** `undefined`: nothing to send. A camera or microphone is then paused, a screen is closed. */
+export type Wish = MediaStreamTrack | undefined;
+
+/** Attempts to publish one track before the person is told. */
+const MAX_ATTEMPTS = 3;
+
+/** A quarter, a half and the whole picture. Bit/s; the sum is what a 720p camera costs upstream. */
+const CAMERA_LAYERS: types.RtpEncodingParameters[] = [
+  { scaleResolutionDownBy: 4, maxBitrate: 120_000, scalabilityMode: 'L1T3' },
+  { scaleResolutionDownBy: 2, maxBitrate: 350_000, scalabilityMode: 'L1T3' },
+  { scaleResolutionDownBy: 1, maxBitrate: 1_200_000, scalabilityMode: 'L1T3' },
+];
+/** One layer: text that is scaled down cannot be read, so nobody would watch the others. */
+const SCREEN_LAYERS: types.RtpEncodingParameters[] = [{ maxBitrate: 2_500_000 }];
+
+export class Publisher {
+  readonly #transports: Transports;
+  readonly #signalling: Signalling;
+  readonly #onError: (source: Source, message: string) => void;
+  readonly #wishes = new Map<Source, Wish>();
+  readonly #producers = new Map<Source, types.Producer>();
+  readonly #working = new Set<Source>();
+  #closed = false;
+
+  constructor(
+    transports: Transports,
+    signalling: Signalling,
+    onError: (source: Source, message: string) => void,
+  ) {
+    this.#transports = transports;
+    this.#signalling = signalling;
+    this.#onError = onError;
+  }
+
+  set(source: Source, wish: Wish): void {
+    this.#wishes.set(source, wish);
+    if (!this.#working.has(source)) void this.#work(source);
+  }
+
+  producers(): ReadonlyMap<Source, types.Producer> {
+    return this.#producers;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#producers.clear();
+  }
+
+  async #work(source: Source): Promise<void> {
+    this.#working.add(source);
+    let attempt = 0;
+    while (!this.#closed && !this.#isDone(source)) {
+      const wish = this.#wishes.get(source);
+      try {
+        await this.#step(source, wish);
+        attempt = 0;
+      } catch (error) {
+        attempt += 1;
+        if (this.#isOver()) break;
+        if (attempt >= MAX_ATTEMPTS || !isWorthRetrying(error)) {
+          this.#wishes.set(source, this.#actual(source));
+          this.#onError(source, error instanceof Error ? error.message : String(error));
+          break;
+        }
+        await sleep(backOff(attempt));
+      }
+    }
+    this.#working.delete(source);
+  }
+
+  /** Read again after every wait: `close` may have come in between. */
+  #isOver(): boolean {
+    return this.#closed;
+  }
+
+  #isDone(source: Source): boolean {
+    return this.#actual(source) === this.#wishes.get(source);
+  }
+
+  #actual(source: Source): Wish {
+    const producer = this.#producers.get(source);
+    return producer === undefined || producer.paused ? undefined : (producer.track ?? undefined);
+  }
+
+  async #step(source: Source, wish: Wish): Promise<void> {
+    const producer = this.#producers.get(source);
+    if (producer === undefined) {
+      if (wish !== undefined) await this.#produce(source, wish);
+      return;
+    }
+    if (wish !== undefined) {
+      await producer.replaceTrack({ track: wish });
+      if (!producer.paused) return;
+      await this.#signalling.request('resume-producer', { producerId: producer.id });
+      producer.resume();
+      return;
+    }
+    if (source === 'screen' || source === 'screen-audio') {
+      this.#producers.delete(source);
+      producer.close();
+      await this.#signalling.request('close-producer', { producerId: producer.id });
+      return;
+    }
+    producer.pause();
+    await producer.replaceTrack({ track: null });
+    await this.#signalling.request('pause-producer', { producerId: producer.id });
+  }
+
+  async #produce(source: Source, track: MediaStreamTrack): Promise<void> {
+    const device = await this.#transports.device();
+    const transport = await this.#transports.send();
+    if (!transport.listenerCount('produce')) this.#answerProduce(transport);
+    const vp8 = device.sendRtpCapabilities.codecs?.find(
+      ({ mimeType }) => mimeType.toLowerCase() === 'video/vp8',
+    );
+    const producer = await transport.produce({
+      track,
+      // Tracks belong to `LocalMedia`: it opens, mutes and stops them.
+      stopTracks: false,
+      disableTrackOnPause: false,
+      appData: { source },
+      ...(source === 'camera' ? { encodings: CAMERA_LAYERS, codec: vp8 } : {}),
+      ...(source === 'screen' ? { encodings: SCREEN_LAYERS, codec: vp8 } : {}),
+      ...(source === 'screen' ? { codecOptions: { videoGoogleStartBitrate: 1_000 } } : {}),
+      ...(source === 'mic'
+        ? { codecOptions: { opusDtx: true, opusFec: true, opusMaxAverageBitrate: 40_000 } }
+        : {}),
+      ...(source === 'screen-audio'
+        ? { codecOptions: { opusStereo: true, opusFec: true, opusMaxAverageBitrate: 96_000 } }
+        : {}),
+    });
+    this.#producers.set(source, producer);
+    producer.on('transportclose', () => this.#producers.delete(source));
+  }
+
+  #answerProduce(transport: types.Transport): void {
+    transport.on('produce', ({ kind, rtpParameters, appData }, done, fail) => {
+      const source = appData['source'] as Source;
+      this.#signalling
+        .request('produce', {
+          transportId: transport.id,
+          kind: kind,
+          rtpParameters,
+          source,
+          paused: false,
+        })
+        .then(({ producerId }) => done({ id: producerId }), fail);
+    });
+  }
+}
+
+function isWorthRetrying(error: unknown): boolean {
+  return error instanceof ProtocolError && ['TIMEOUT', 'RATE_LIMITED', 'SERVER_BUSY'].includes(error.code);
+}
+
+function sleep(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs));
+}

@@ -1,0 +1,54 @@
+/** Everything that hangs on one seat: both connections, what goes out on one and what comes in on the other. */
+
+import type { Signalling } from '../protocol/events';
+import type { NewProducer, Source } from '../protocol/messages';
+import type { Explanation } from './failure';
+import { Publisher, type Wish } from './publisher';
+import { reportOf, type MediaReport } from './report';
+import { Subscriber } from './subscriber';
+import { Transports, type TransportLink } from './transports';
+
+export interface MediaHandlers {
+  onLink(link: TransportLink): void;
+  onFailed(explanation: Explanation): void;
+  onTrack(producer: NewProducer, track: MediaStreamTrack): void;
+  onTrackGone(producer: NewProducer): void;
+  onPublishError(source: Source, message: string): void;
+  onReceiveError(message: string): void;
+}
+
+export class MediaSession {
+  readonly #transports: Transports;
+  readonly #publisher: Publisher;
+  readonly subscriber: Subscriber;
+
+  constructor(signalling: Signalling, iceServers: RTCIceServer[], handlers: MediaHandlers) {
+    this.#transports = new Transports(signalling, iceServers, handlers);
+    this.#publisher = new Publisher(this.#transports, signalling, (source, message) =>
+      handlers.onPublishError(source, message),
+    );
+    this.subscriber = new Subscriber(this.#transports, signalling, {
+      onTrack: (producer, track) => handlers.onTrack(producer, track),
+      onTrackGone: (producer) => handlers.onTrackGone(producer),
+      onError: (message) => handlers.onReceiveError(message),
+    });
+  }
+
+  publish(source: Source, wish: Wish): void {
+    this.#publisher.set(source, wish);
+  }
+
+  report(): Promise<MediaReport> {
+    return reportOf({
+      transports: this.#transports.opened(),
+      consumers: this.subscriber.consumers(),
+      producers: this.#publisher.producers(),
+    });
+  }
+
+  close(): void {
+    this.#publisher.close();
+    this.subscriber.close();
+    this.#transports.close();
+  }
+}

@@ -1,0 +1,262 @@
+/**
+ * One visit to one room, from joining to leaving: what the server tells goes into the state, what the person does goes
+ * to the devices and to the server. A reconnect gives a new seat; then media starts anew and the devices go on.
+ */
+
+import type { Explanation } from '../media/failure';
+import { openLevelMeter, type LevelMeter } from '../media/level';
+import type { Capture, LocalMedia, LocalView } from '../media/local';
+import { Playback } from '../media/playback';
+import { sentenceOf } from '../media/problems';
+import type { MediaReport } from '../media/report';
+import { MediaSession } from '../media/session';
+import type { TransportLink } from '../media/transports';
+import { RoomChannel, type Link, type Manager } from '../protocol/channel';
+import type { Identity } from '../protocol/identity';
+import type { NewProducer, RoomState, Source } from '../protocol/messages';
+import { backOff } from '../protocol/retry';
+import { createCell, createStore, type Cell, type Readable, type Store } from '../store';
+import { initialRoom, reduceRoom, type RoomAction, type RoomView } from '../state/room';
+
+export interface RoomSessionOptions {
+  manager: Manager;
+  identity: Identity;
+  roomId: string;
+  displayName: string;
+  local: LocalMedia;
+}
+
+export type Tracks = ReadonlyMap<string, MediaStreamTrack>;
+
+/** How often it is looked who speaks, in milliseconds. */
+const SPEAKING_INTERVAL_MS = 250;
+/** Own level from which the ring is drawn; see `levelOf`. */
+const OWN_SPEAKING_LEVEL = 0.5;
+
+const PUBLISHED: readonly Source[] = ['mic', 'camera', 'screen', 'screen-audio'];
+
+export class RoomSession {
+  readonly local: LocalMedia;
+  readonly #channel: RoomChannel;
+  readonly #store: Store<RoomView, RoomAction> = createStore(initialRoom, reduceRoom);
+  /** Remote pictures, by producer. */
+  readonly #tracks: Cell<Tracks> = createCell<Tracks>(new Map());
+  readonly #playback: Playback;
+  readonly #ends: (() => void)[] = [];
+  #media: MediaSession | undefined;
+  #mediaFailures = 0;
+  #rejoinTimer: ReturnType<typeof setTimeout> | undefined;
+  #shownScreenFailure: Capture | undefined;
+  #meter: { track: MediaStreamTrack; meter: LevelMeter } | undefined;
+
+  constructor(options: RoomSessionOptions) {
+    this.local = options.local;
+    this.#playback = new Playback((blocked) => this.#store.dispatch({ type: 'sound-blocked', blocked }));
+    this.#channel = new RoomChannel({
+      manager: options.manager,
+      roomId: options.roomId,
+      token: (fresh) => options.identity.token(options.displayName, fresh),
+      onLink: (link) => this.#handleLink(link),
+    });
+    this.#listen();
+  }
+
+  get view(): Readable<RoomView> {
+    return this.#store;
+  }
+
+  get tracks(): Readable<Tracks> {
+    return this.#tracks;
+  }
+
+  join(): void {
+    this.#ends.push(this.local.view.subscribe((local) => this.#publish(local)));
+    const timer = setInterval(() => this.#lookWhoSpeaks(), SPEAKING_INTERVAL_MS);
+    this.#ends.push(() => clearInterval(timer));
+    this.#channel.open();
+  }
+
+  /** The devices are closed too; nothing of the visit is left. */
+  leave(): void {
+    this.#end();
+    this.#channel.close();
+    this.local.close();
+  }
+
+  setAudioOnly(audioOnly: boolean): void {
+    this.#store.dispatch({ type: 'audio-only', audioOnly });
+    this.#store.dispatch({ type: 'suggestion-dismissed' });
+    for (const producer of this.#store.get().producers.values()) {
+      if (producer.source !== 'camera') continue;
+      if (audioOnly) this.#media?.subscriber.decline(producer.producerId);
+      else this.#want(producer);
+    }
+  }
+
+  /** To be called from the handler of a click, which is what the browser waits for. */
+  unblockSound(): void {
+    this.#playback.unblock();
+  }
+
+  dismissNotice(): void {
+    this.#store.dispatch({ type: 'notice', notice: undefined });
+  }
+
+  dismissSuggestion(): void {
+    this.#store.dispatch({ type: 'suggestion-dismissed' });
+  }
+
+  /** The person does not want to wait for the next attempt. */
+  retryMedia(): void {
+    this.#mediaFailures = 0;
+    this.#store.dispatch({ type: 'media', media: { kind: 'connecting' } });
+    this.#rejoin();
+  }
+
+  async report(): Promise<MediaReport> {
+    return (await this.#media?.report()) ?? { transports: [], inbound: [], outbound: [] };
+  }
+
+  #listen(): void {
+    const { dispatch } = this.#store;
+    const channel = this.#channel;
+    channel.on('room-state', (event) => {
+      dispatch({ type: 'room-state', event });
+      this.#startMedia(event);
+    });
+    channel.on('user-joined', (event) => dispatch({ type: 'user-joined', event }));
+    channel.on('user-updated', (event) => dispatch({ type: 'user-updated', event }));
+    channel.on('room-updated', (event) => dispatch({ type: 'room-updated', event }));
+    channel.on('recommend-audio-only', (event) => dispatch({ type: 'recommend-audio-only', event }));
+    channel.on('user-left', (event) => {
+      for (const producer of this.#store.get().producers.values()) {
+        if (producer.participantId === event.participantId) this.#media?.subscriber.drop(producer.producerId);
+      }
+      dispatch({ type: 'user-left', event });
+    });
+    channel.on('new-producer', (event) => {
+      dispatch({ type: 'new-producer', event });
+      this.#want(event);
+    });
+    channel.on('producer-closed', (event) => {
+      this.#media?.subscriber.drop(event.producerId);
+      dispatch({ type: 'producer-closed', event });
+    });
+    channel.on('producer-paused', (event) => dispatch({ type: 'producer-paused', event }));
+    channel.on('producer-resumed', (event) => dispatch({ type: 'producer-resumed', event }));
+    channel.on('consumer-closed', ({ consumerId }) => this.#media?.subscriber.dropConsumer(consumerId));
+    channel.on('error', ({ message }) => dispatch({ type: 'notice', notice: message }));
+  }
+
+  #handleLink(link: Link): void {
+    this.#store.dispatch({ type: 'link', link });
+    if (link.kind === 'refused') this.#end();
+  }
+
+  #startMedia({ iceServers }: RoomState): void {
+    this.#stopMedia();
+    const { dispatch } = this.#store;
+    this.#media = new MediaSession(this.#channel, iceServers, {
+      onLink: (link) => this.#handleMediaLink(link),
+      onFailed: (explanation) => this.#handleMediaFailed(explanation),
+      onTrack: (producer, track) => this.#addTrack(producer, track),
+      onTrackGone: (producer) => this.#removeTrack(producer),
+      onPublishError: (source, message) => {
+        const what = { mic: 'microphone', camera: 'camera', screen: 'screen', 'screen-audio': 'sound' }[
+          source
+        ];
+        dispatch({ type: 'notice', notice: `Your ${what} could not be shared. ${message}` });
+      },
+      onReceiveError: (message) => {
+        dispatch({ type: 'notice', notice: `Somebody’s picture or sound could not be received. ${message}` });
+      },
+    });
+    this.#publish(this.local.view.get());
+  }
+
+  #stopMedia(): void {
+    clearTimeout(this.#rejoinTimer);
+    this.#media?.close();
+    this.#media = undefined;
+    this.#playback.clear();
+    this.#tracks.set(new Map());
+  }
+
+  #publish(local: LocalView): void {
+    this.#playback.setSpeaker(local.speakerId);
+    this.#meterOn(local.microphone.status === 'on' ? local.microphone.track : undefined);
+    const wishes: Record<Source, MediaStreamTrack | undefined> = {
+      mic: local.microphone.status === 'on' ? local.microphone.track : undefined,
+      camera: local.camera.status === 'on' ? local.camera.track : undefined,
+      screen: local.screen.track,
+      'screen-audio': local.screenAudio,
+    };
+    for (const source of PUBLISHED) this.#media?.publish(source, wishes[source]);
+    const { screen } = local;
+    if (screen.problem !== undefined && screen !== this.#shownScreenFailure) {
+      this.#shownScreenFailure = screen;
+      this.#store.dispatch({ type: 'notice', notice: sentenceOf('screen', screen.problem) });
+    }
+  }
+
+  #want(producer: NewProducer): void {
+    const { audioOnly, selfId } = this.#store.get();
+    if (producer.participantId === selfId || (audioOnly && producer.source === 'camera')) return;
+    this.#media?.subscriber.want(producer);
+  }
+
+  #addTrack(producer: NewProducer, track: MediaStreamTrack): void {
+    if (producer.kind === 'audio') this.#playback.add(producer.producerId, track);
+    else this.#tracks.set(new Map(this.#tracks.get()).set(producer.producerId, track));
+  }
+
+  #removeTrack(producer: NewProducer): void {
+    if (producer.kind === 'audio') {
+      this.#playback.remove(producer.producerId);
+      return;
+    }
+    const tracks = new Map(this.#tracks.get());
+    tracks.delete(producer.producerId);
+    this.#tracks.set(tracks);
+  }
+
+  #handleMediaLink(link: TransportLink): void {
+    // A failure comes with its explanation, just after; and one that was explained stays until something works again.
+    if (link === 'failed') return;
+    if (link === 'connected') this.#mediaFailures = 0;
+    else if (this.#store.get().media.kind === 'failed') return;
+    this.#store.dispatch({ type: 'media', media: { kind: link } });
+  }
+
+  #handleMediaFailed(explanation: Explanation): void {
+    this.#mediaFailures += 1;
+    this.#store.dispatch({ type: 'media', media: { kind: 'failed', explanation } });
+    clearTimeout(this.#rejoinTimer);
+    this.#rejoinTimer = setTimeout(() => this.#rejoin(), backOff(this.#mediaFailures));
+  }
+
+  #rejoin(): void {
+    clearTimeout(this.#rejoinTimer);
+    this.#channel.rejoin('Video and sound are being set up again.');
+  }
+
+  #lookWhoSpeaks(): void {
+    const speaking = this.#media?.subscriber.speaking() ?? [];
+    const { selfId } = this.#store.get();
+    const ownLevel = this.#meter?.meter.read() ?? 0;
+    if (selfId !== undefined && ownLevel > OWN_SPEAKING_LEVEL) speaking.push(selfId);
+    this.#store.dispatch({ type: 'speaking', participantIds: speaking });
+  }
+
+  #meterOn(track: MediaStreamTrack | undefined): void {
+    if (this.#meter?.track === track) return;
+    this.#meter?.meter.close();
+    this.#meter = track === undefined ? undefined : { track, meter: openLevelMeter(track) };
+  }
+
+  #end(): void {
+    for (const end of this.#ends.splice(0)) end();
+    this.#meterOn(undefined);
+    this.#stopMedia();
+  }
+}

@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+
+import { after, entered, person, producer } from './fixtures';
+import { OWN_CAMERA, sharesOf, tilesOf } from './tiles';
+
+const TWO = entered(person('ada', 10), person('me', 20));
+const SILENT = { micOn: false, cameraOn: false };
+
+it('puts ourselves first and the others in the order of their arrival', () => {
+  const state = after(entered(person('eve', 30), person('ada', 10), person('me', 20)));
+  expect(tilesOf(state, SILENT).map((tile) => tile.participantId)).toEqual(['me', 'ada', 'eve']);
+});
+
+it('shows our own picture and microphone from our own devices', () => {
+  const [self] = tilesOf(after(TWO), { micOn: true, cameraOn: true });
+  expect(self).toMatchObject({ isSelf: true, cameraId: OWN_CAMERA, micOn: true });
+});
+
+it('shows a picture only while its producer sends', () => {
+  const sending = after(TWO, { type: 'new-producer', event: producer('c1', 'ada', 'camera') });
+  expect(tilesOf(sending, SILENT)[1]?.cameraId).toBe('c1');
+  const event = { ...producer('c1', 'ada', 'camera'), paused: true };
+  expect(tilesOf(after(TWO, { type: 'new-producer', event }), SILENT)[1]?.cameraId).toBeUndefined();
+});
+
+it('shows no pictures of others in audio-only mode, but still our own', () => {
+  const state = after(
+    TWO,
+    { type: 'new-producer', event: producer('c1', 'ada', 'camera') },
+    { type: 'audio-only', audioOnly: true },
+  );
+  const tiles = tilesOf(state, { micOn: false, cameraOn: true });
+  expect(tiles.map((tile) => tile.cameraId)).toEqual([OWN_CAMERA, undefined]);
+});
+
+it('shows a microphone as on only while its producer sends', () => {
+  const mic = producer('m1', 'ada', 'mic');
+  const on = after(TWO, { type: 'new-producer', event: mic });
+  expect(tilesOf(on, SILENT)[1]?.micOn).toBe(true);
+  const muted = after(TWO, { type: 'new-producer', event: { ...mic, paused: true } });
+  expect(tilesOf(muted, SILENT)[1]?.micOn).toBe(false);
+});
+
+it('puts the screens of others on the stage, with the name of who shares', () => {
+  const state = after(
+    TWO,
+    { type: 'new-producer', event: producer('s1', 'ada', 'screen') },
+    { type: 'new-producer', event: producer('a1', 'ada', 'screen-audio') },
+    { type: 'new-producer', event: producer('s2', 'me', 'screen') },
+  );
+  expect(sharesOf(state)).toEqual([{ producerId: 's1', name: 'ADA' }]);
+});

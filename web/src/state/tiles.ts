@@ -1,0 +1,73 @@
+/** From the room's state to what is drawn: a tile for each person, a place on the stage for each shared screen. */
+
+import type { NewProducer, Source } from '../protocol/messages';
+import type { RoomView } from './room';
+
+export interface Tile {
+  participantId: string;
+  name: string;
+  isSelf: boolean;
+  /** The producer whose picture fills the tile; without it the initials are shown. */
+  cameraId: string | undefined;
+  micOn: boolean;
+  speaking: boolean;
+}
+
+/** A screen that somebody else shows; our own is in front of us anyway. */
+export interface Share {
+  producerId: string;
+  name: string;
+}
+
+/** What our own devices do; the server does not tell us about ourselves. */
+export interface SelfMedia {
+  micOn: boolean;
+  cameraOn: boolean;
+}
+
+/** The name under which our own picture is found; no producer of the server is called like that. */
+export const OWN_CAMERA = 'own-camera';
+
+/** Ourselves first, then the others in the order of their arrival. */
+export function tilesOf(state: RoomView, self: SelfMedia): Tile[] {
+  const sending = bySource(state);
+  const tiles = state.participants.map((person): Tile => {
+    const isSelf = person.id === state.selfId;
+    const producers = sending.get(person.id);
+    const camera = producers?.get('camera');
+    const mic = producers?.get('mic');
+    const remoteCamera =
+      camera === undefined || camera.paused || state.audioOnly ? undefined : camera.producerId;
+    return {
+      participantId: person.id,
+      name: person.displayName,
+      isSelf,
+      cameraId: isSelf ? (self.cameraOn ? OWN_CAMERA : undefined) : remoteCamera,
+      micOn: isSelf ? self.micOn : mic !== undefined && !mic.paused,
+      speaking: state.speaking.has(person.id),
+    };
+  });
+  return [...tiles.filter((tile) => tile.isSelf), ...tiles.filter((tile) => !tile.isSelf)];
+}
+
+export function sharesOf(state: RoomView): Share[] {
+  return [...state.producers.values()]
+    .filter(
+      ({ source, paused, participantId }) => source === 'screen' && !paused && participantId !== state.selfId,
+    )
+    .map(({ producerId, participantId }) => ({ producerId, name: nameOf(state, participantId) }));
+}
+
+function nameOf(state: RoomView, participantId: string): string {
+  return state.participants.find(({ id }) => id === participantId)?.displayName ?? 'Somebody';
+}
+
+function bySource(state: RoomView): Map<string, Map<Source, NewProducer>> {
+  const people = new Map<string, Map<Source, NewProducer>>();
+  for (const producer of state.producers.values()) {
+    let sources = people.get(producer.participantId);
+    if (sources === undefined) people.set(producer.participantId, (sources = new Map<Source, NewProducer>()));
+    sources.set(producer.source, producer);
+  }
+  return people;
+}
