@@ -1,5 +1,5 @@
 # Shared by the scripts beside it; sourced, never run. Leaves the caller in the root of the project.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
