@@ -1,0 +1,3 @@
+//! HTTP: the REST interface, health, and the embedded web client.
+
+pub mod messages;

@@ -1,0 +1,799 @@
+// Generated from crates/server/src/signal/messages.rs and crates/server/src/http/messages.rs; not to be edited.
+// To write it anew: STUDYHALL_WRITE_TYPES=1 cargo test -p server --lib typescript
+
+/**
+ * Answer to `close-producer` and `close-consumer`.
+ */
+export type Closed = { 
+/**
+ * Always true: what fails is refused.
+ */
+closed: true, };
+
+/**
+ * `connect-transport`
+ */
+export type ConnectTransport = { 
+/**
+ * Which.
+ */
+transportId: string, 
+/**
+ * As mediasoup-client gives them.
+ */
+dtlsParameters: unknown, };
+
+/**
+ * Answer to `connect-transport`.
+ */
+export type Connected = { 
+/**
+ * Always true: what fails is refused.
+ */
+connected: true, };
+
+/**
+ * `consume`; exactly one of `producerId` and `producerIds`.
+ */
+export type Consume = { 
+/**
+ * On which transport.
+ */
+transportId: string, 
+/**
+ * What; answered by one consumer.
+ */
+producerId?: string, 
+/**
+ * What; answered by one consumer or refusal for each, in this order.
+ */
+producerIds?: Array<string>, 
+/**
+ * Of mediasoup-client's device.
+ */
+rtpCapabilities: unknown, };
+
+/**
+ * Answer to `consume` with `producerId` or with `producerIds`.
+ */
+export type ConsumeAnswer = { 
+/**
+ * The consumer.
+ */
+consumer: ConsumerOptions, } | { 
+/**
+ * One for each id, in the same order.
+ */
+consumers: Array<ConsumeOutcome>, };
+
+/**
+ * One of several.
+ */
+export type ConsumeOutcome = ConsumerOptions | ConsumeRefusal;
+
+/**
+ * Why one of several producers cannot be consumed.
+ */
+export type ConsumeRefusal = { 
+/**
+ * Which.
+ */
+producerId: string, 
+/**
+ * For people.
+ */
+error: string, 
+/**
+ * For programs.
+ */
+code: string, };
+
+/**
+ * A consumer of the receiver is gone, because its producer or its transport is.
+ */
+export type ConsumerClosed = { 
+/**
+ * Which.
+ */
+consumerId: string, };
+
+/**
+ * `close-consumer`, `request-key-frame`
+ */
+export type ConsumerIdOnly = { 
+/**
+ * Which.
+ */
+consumerId: string, };
+
+/**
+ * `resume-consumer`, `pause-consumer`; exactly one of the two.
+ */
+export type ConsumerIds = { 
+/**
+ * One.
+ */
+consumerId?: string, 
+/**
+ * Several; all or none.
+ */
+consumerIds?: Array<string>, };
+
+/**
+ * What `recvTransport.consume` takes, and more; made paused.
+ */
+export type ConsumerOptions = { 
+/**
+ * Which.
+ */
+id: string, 
+/**
+ * Of what.
+ */
+producerId: string, 
+/**
+ * Whose.
+ */
+participantId: string, 
+/**
+ * Sound or pictures.
+ */
+kind: Kind, 
+/**
+ * Of what.
+ */
+source: Source, 
+/**
+ * For mediasoup-client.
+ */
+rtpParameters: unknown, 
+/**
+ * `simple`, `simulcast` or `svc`.
+ */
+type: string, 
+/**
+ * Whether its producer sends nothing for now.
+ */
+producerPaused: boolean, };
+
+/**
+ * `POST /api/guests`
+ */
+export type CreateGuest = { 
+/**
+ * 1 to 50 characters.
+ */
+displayName: string, };
+
+/**
+ * `create-transport`
+ */
+export type CreateTransport = { 
+/**
+ * Which way the media go.
+ */
+direction: Direction, };
+
+/**
+ * Which way the media of a transport go, seen from the client.
+ */
+export type Direction = "send" | "recv";
+
+/**
+ * Something went wrong that is not the answer to a request.
+ *
+ * `MEDIA_RESTARTED`: all transports, producers and consumers of the room are gone, the seat is not; make them
+ * anew. `MEDIA_LOST`: the media connection broke and with it the seat; the socket is closed next.
+ * `TOO_SLOW`: the client does not take its events; the socket is closed next.
+ */
+export type ErrorEvent = { 
+/**
+ * For programs.
+ */
+code: string, 
+/**
+ * For people.
+ */
+message: string, 
+/**
+ * When to try again.
+ */
+retryAfterMs?: number, };
+
+/**
+ * `get-stats`: of what is named, or of all own transports when nothing is.
+ */
+export type GetStats = { 
+/**
+ * An own transport.
+ */
+transportId?: string, 
+/**
+ * An own producer.
+ */
+producerId?: string, 
+/**
+ * An own consumer.
+ */
+consumerId?: string, };
+
+/**
+ * Answer to `POST /api/guests`.
+ */
+export type Guest = { 
+/**
+ * For the `auth` of the namespace `/room`.
+ */
+token: string, 
+/**
+ * Who.
+ */
+guestId: string, 
+/**
+ * As it will be shown: trimmed, in Unicode's normalization form C.
+ */
+displayName: string, 
+/**
+ * When the token ends: RFC 3339, UTC.
+ */
+expiresAt: string, };
+
+/**
+ * Answer to `restart-ice`.
+ */
+export type IceParametersAnswer = { 
+/**
+ * For `transport.restartIce`.
+ */
+iceParameters: unknown, };
+
+/**
+ * A STUN or TURN server, as `RTCPeerConnection` takes it.
+ */
+export type IceServer = { 
+/**
+ * Such as `turn:example.org:3478`.
+ */
+urls: Array<string>, 
+/**
+ * TURN only.
+ */
+username?: string, 
+/**
+ * TURN only.
+ */
+credential?: string, };
+
+/**
+ * Sound or pictures.
+ */
+export type Kind = "audio" | "video";
+
+/**
+ * Why somebody is not in the room any more.
+ */
+export type LeaveReason = "left" | "lost";
+
+/**
+ * Answer to `leave`; the socket is closed next.
+ */
+export type Left = { 
+/**
+ * Always true: what fails is refused.
+ */
+left: true, };
+
+/**
+ * A room, to those who look for one.
+ */
+export type LobbyState = { 
+/**
+ * All rooms.
+ */
+rooms: Array<RoomInfo>, };
+
+/**
+ * There is something to consume.
+ */
+export type NewProducer = { 
+/**
+ * What.
+ */
+producerId: string, 
+/**
+ * Whose.
+ */
+participantId: string, 
+/**
+ * Sound or pictures.
+ */
+kind: Kind, 
+/**
+ * Of what.
+ */
+source: Source, 
+/**
+ * Whether nothing is sent for now.
+ */
+paused: boolean, };
+
+/**
+ * Answer to what has nothing to say.
+ */
+export type Okay = { 
+/**
+ * Always true: what fails is refused.
+ */
+ok: true, };
+
+/**
+ * Somebody in a room.
+ */
+export type Participant = { 
+/**
+ * Of this seat: who comes again gets another one.
+ */
+id: string, 
+/**
+ * As typed; to be escaped where it is shown.
+ */
+displayName: string, 
+/**
+ * What they may do.
+ */
+role: Role, 
+/**
+ * The microphone.
+ */
+audio: Presence, 
+/**
+ * The camera.
+ */
+video: Presence, 
+/**
+ * The shared screen.
+ */
+screen: Presence, 
+/**
+ * When they came.
+ */
+joinedAtMs: number, };
+
+/**
+ * Answer to `pause-consumer` and `pause-producer`.
+ */
+export type Paused = { 
+/**
+ * Always true: what fails is refused.
+ */
+paused: true, };
+
+/**
+ * What of a participant can be seen or heard.
+ */
+export type Presence = "on" | "paused" | "off";
+
+/**
+ * A refused HTTP request (RFC 9457).
+ */
+export type Problem = { 
+/**
+ * Always `about:blank`: the title says what the status says.
+ */
+type: string, 
+/**
+ * Of the status.
+ */
+title: string, 
+/**
+ * The HTTP status.
+ */
+status: number, 
+/**
+ * A sentence for people.
+ */
+detail: string, 
+/**
+ * For programs.
+ */
+code: string, 
+/**
+ * When to try again.
+ */
+retryAfterMs?: number, };
+
+/**
+ * `produce`
+ */
+export type Produce = { 
+/**
+ * On which transport.
+ */
+transportId: string, 
+/**
+ * Sound or pictures.
+ */
+kind: Kind, 
+/**
+ * As mediasoup-client gives them.
+ */
+rtpParameters: unknown, 
+/**
+ * Of what; left out: the microphone or the camera, by the kind.
+ */
+source?: Source, 
+/**
+ * Whether to begin without sending.
+ */
+paused?: boolean, };
+
+/**
+ * Answer to `produce`.
+ */
+export type ProduceAnswer = { 
+/**
+ * For mediasoup-client's callback.
+ */
+producerId: string, };
+
+/**
+ * `close-producer`, `pause-producer`, `resume-producer`
+ */
+export type ProducerIdOnly = { 
+/**
+ * Which.
+ */
+producerId: string, };
+
+/**
+ * A producer, and whose it is.
+ */
+export type ProducerOf = { 
+/**
+ * Which.
+ */
+producerId: string, 
+/**
+ * Whose.
+ */
+participantId: string, };
+
+/**
+ * The room is so full that cameras cost more than they give.
+ */
+export type RecommendAudioOnly = { 
+/**
+ * For people.
+ */
+message: string, 
+/**
+ * Seats taken now.
+ */
+occupancy: number, };
+
+/**
+ * A refused request.
+ */
+export type RefusalAnswer = { 
+/**
+ * For people.
+ */
+error: string, 
+/**
+ * For programs.
+ */
+code: string, 
+/**
+ * When to try again.
+ */
+retryAfterMs?: number, };
+
+/**
+ * Answer to `resume-consumer` and `resume-producer`.
+ */
+export type Resumed = { 
+/**
+ * Always true: what fails is refused.
+ */
+resumed: true, };
+
+/**
+ * What a participant may do.
+ */
+export type Role = "guest";
+
+/**
+ * What opens a room: the `auth` of the namespace `/room`.
+ */
+export type RoomAuth = { 
+/**
+ * From `POST /api/guests`.
+ */
+token: string, 
+/**
+ * Which room.
+ */
+roomId: string, };
+
+/**
+ * A room, to those who are in it.
+ */
+export type RoomInfo = { 
+/**
+ * Slug, `[a-z0-9-]{1,64}`.
+ */
+id: string, 
+/**
+ * For people.
+ */
+name: string, 
+/**
+ * For people; may be empty.
+ */
+topic: string, 
+/**
+ * Seats.
+ */
+capacity: number, 
+/**
+ * Seats taken.
+ */
+occupancy: number, 
+/**
+ * Whether nobody else is let in.
+ */
+locked: boolean, };
+
+/**
+ * Answer to `GET /api/rooms`.
+ */
+export type RoomList = { 
+/**
+ * One page of them.
+ */
+rooms: Array<RoomInfo>, 
+/**
+ * The `cursor` of the next page; not there on the last one.
+ */
+next?: string, };
+
+/**
+ * How full a room is now.
+ */
+export type RoomOccupancy = { 
+/**
+ * Which.
+ */
+roomId: string, 
+/**
+ * Seats taken.
+ */
+occupancy: number, 
+/**
+ * Seats.
+ */
+capacity: number, };
+
+/**
+ * The first event of a seat: everything about the room but its producers, which follow one by one.
+ */
+export type RoomState = { 
+/**
+ * Who the receiver is.
+ */
+self: SelfInfo, 
+/**
+ * The room.
+ */
+room: RoomInfo, 
+/**
+ * Everybody in it, the receiver too.
+ */
+participants: Array<Participant>, 
+/**
+ * For the client's transports.
+ */
+iceServers: Array<IceServer>, 
+/**
+ * The server's clock.
+ */
+serverTimeMs: number, };
+
+/**
+ * Answer to `get-rtp-capabilities`.
+ */
+export type RtpCapabilitiesAnswer = { 
+/**
+ * For `device.load`.
+ */
+rtpCapabilities: unknown, };
+
+/**
+ * Who the receiver is.
+ */
+export type SelfInfo = { 
+/**
+ * Their own id.
+ */
+participantId: string, 
+/**
+ * What they may do.
+ */
+role: Role, };
+
+/**
+ * The server stops; the socket is closed next.
+ */
+export type ServerDraining = { 
+/**
+ * When to come again, at the earliest.
+ */
+reconnectInMs: number, };
+
+/**
+ * `set-preferred-layers`: the upper bound of what is sent.
+ */
+export type SetPreferredLayers = { 
+/**
+ * Which.
+ */
+consumerId: string, 
+/**
+ * 0 is the smallest.
+ */
+spatialLayer: number, 
+/**
+ * 0 is the slowest; left out: the fastest.
+ */
+temporalLayer?: number, };
+
+/**
+ * What a producer shows or lets hear.
+ */
+export type Source = "mic" | "camera" | "screen" | "screen-audio";
+
+/**
+ * Answer to `get-stats`.
+ */
+export type StatsAnswer = { 
+/**
+ * One object for each thing asked for.
+ */
+stats: unknown[], };
+
+/**
+ * Answer to `create-transport`.
+ */
+export type TransportAnswer = { 
+/**
+ * The transport.
+ */
+transport: TransportOptions, };
+
+/**
+ * `restart-ice`
+ */
+export type TransportIdOnly = { 
+/**
+ * Which.
+ */
+transportId: string, };
+
+/**
+ * What `createSendTransport` and `createRecvTransport` take.
+ */
+export type TransportOptions = { 
+/**
+ * Which.
+ */
+id: string, 
+/**
+ * The server's.
+ */
+iceParameters: unknown, 
+/**
+ * The server's.
+ */
+iceCandidates: unknown, 
+/**
+ * The server's.
+ */
+dtlsParameters: unknown, 
+/**
+ * May be empty.
+ */
+iceServers: Array<IceServer>, };
+
+/**
+ * Somebody came.
+ */
+export type UserJoined = { 
+/**
+ * Who.
+ */
+participant: Participant, 
+/**
+ * Seats taken now.
+ */
+occupancy: number, };
+
+/**
+ * Somebody went.
+ */
+export type UserLeft = { 
+/**
+ * Who.
+ */
+participantId: string, 
+/**
+ * Seats taken now.
+ */
+occupancy: number, 
+/**
+ * Why.
+ */
+reason: LeaveReason, };
+
+/**
+ * Something about somebody changed; only what changed is there.
+ */
+export type UserUpdated = { 
+/**
+ * Who.
+ */
+participantId: string, 
+/**
+ * The microphone.
+ */
+audio?: Presence, 
+/**
+ * The camera.
+ */
+video?: Presence, 
+/**
+ * The shared screen.
+ */
+screen?: Presence, };
+
+/** Server → client, in a room. */
+export interface RoomEvents {
+  'room-state': RoomState;
+  'user-joined': UserJoined;
+  'user-left': UserLeft;
+  'user-updated': UserUpdated;
+  'new-producer': NewProducer;
+  'producer-closed': ProducerOf;
+  'producer-paused': ProducerOf;
+  'producer-resumed': ProducerOf;
+  'consumer-closed': ConsumerClosed;
+  'recommend-audio-only': RecommendAudioOnly;
+  'error': ErrorEvent;
+  'server-draining': ServerDraining;
+}
+
+/** Server → client, in the lobby. */
+export interface LobbyEvents {
+  'lobby-state': LobbyState;
+  'room-occupancy': RoomOccupancy;
+  'server-draining': ServerDraining;
+}
+
+/** Client → server, in a room; each is answered through its acknowledgement. */
+export interface RoomRequests {
+  'get-rtp-capabilities': { payload: undefined; answer: RtpCapabilitiesAnswer };
+  'create-transport': { payload: CreateTransport; answer: TransportAnswer };
+  'connect-transport': { payload: ConnectTransport; answer: Connected };
+  'produce': { payload: Produce; answer: ProduceAnswer };
+  'consume': { payload: Consume; answer: ConsumeAnswer };
+  'resume-consumer': { payload: ConsumerIds; answer: Resumed };
+  'pause-consumer': { payload: ConsumerIds; answer: Paused };
+  'close-producer': { payload: ProducerIdOnly; answer: Closed };
+  'close-consumer': { payload: ConsumerIdOnly; answer: Closed };
+  'pause-producer': { payload: ProducerIdOnly; answer: Paused };
+  'resume-producer': { payload: ProducerIdOnly; answer: Resumed };
+  'set-preferred-layers': { payload: SetPreferredLayers; answer: Okay };
+  'request-key-frame': { payload: ConsumerIdOnly; answer: Okay };
+  'restart-ice': { payload: TransportIdOnly; answer: IceParametersAnswer };
+  'get-stats': { payload: GetStats; answer: StatsAnswer };
+  'leave': { payload: undefined; answer: Left };
+}
