@@ -16,6 +16,7 @@ pub enum PacketKind {
 }
 
 /// Tells the protocol of a datagram. Looks at two bytes; the packet may still be malformed.
+#[inline]
 pub fn classify(bytes: &[u8]) -> PacketKind {
     let Some(&[first, second]) = bytes.first_chunk::<2>() else {
         return PacketKind::Other;

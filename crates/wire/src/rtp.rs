@@ -68,6 +68,7 @@ pub struct RtpHeader {
 
 impl RtpHeader {
     /// Reads the header. The payload may still be encrypted, so padding is not looked at.
+    #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, RtpError> {
         let fixed = bytes.first_chunk::<FIXED_HEADER_LEN>().ok_or(RtpError::Short)?;
         let &[flags, marker_and_type, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3] = fixed;
@@ -111,6 +112,7 @@ impl RtpHeader {
 
     /// The payload of a decrypted packet without its padding, and the number of padding bytes. A packet of
     /// padding alone has an empty payload.
+    #[inline]
     pub fn payload<'a>(&self, packet: &'a [u8]) -> Result<(&'a [u8], u8), RtpError> {
         let rest = packet.get(self.header_len..).ok_or(RtpError::Short)?;
         if !self.has_padding {
@@ -149,6 +151,7 @@ pub struct HeaderFields {
 
 /// Appends the fixed part of a header. With `has_extension` an extension block has to follow at once, with
 /// `has_padding` the packet has to end in its padding count.
+#[inline]
 pub fn write_header(out: &mut Vec<u8>, fields: &HeaderFields, has_extension: bool, has_padding: bool) {
     let flags = VERSION | if has_extension { EXTENSION_BIT } else { 0 } | if has_padding { PADDING_BIT } else { 0 };
     let marker = if fields.marker { MARKER_BIT } else { 0 };
@@ -189,6 +192,7 @@ fn fixed_part(packet: &mut [u8]) -> Option<&mut [u8; FIXED_HEADER_LEN]> {
 }
 
 /// Overwrites the marker. Does nothing to a packet shorter than a header, as all setters here.
+#[inline]
 pub fn set_marker(packet: &mut [u8], marker: bool) {
     if let Some([_, byte, ..]) = fixed_part(packet) {
         *byte = *byte & !MARKER_BIT | if marker { MARKER_BIT } else { 0 };
@@ -196,6 +200,7 @@ pub fn set_marker(packet: &mut [u8], marker: bool) {
 }
 
 /// Overwrites the payload type.
+#[inline]
 pub fn set_payload_type(packet: &mut [u8], payload_type: PayloadType) {
     if let Some([_, byte, ..]) = fixed_part(packet) {
         *byte = *byte & MARKER_BIT | payload_type.get();
@@ -203,6 +208,7 @@ pub fn set_payload_type(packet: &mut [u8], payload_type: PayloadType) {
 }
 
 /// Overwrites the sequence number.
+#[inline]
 pub fn set_seq(packet: &mut [u8], seq: SeqNo) {
     if let Some([_, _, s0, s1, ..]) = fixed_part(packet) {
         [*s0, *s1] = seq.get().to_be_bytes();
@@ -210,6 +216,7 @@ pub fn set_seq(packet: &mut [u8], seq: SeqNo) {
 }
 
 /// Overwrites the timestamp.
+#[inline]
 pub fn set_timestamp(packet: &mut [u8], timestamp: RtpTimestamp) {
     if let Some([_, _, _, _, t0, t1, t2, t3, ..]) = fixed_part(packet) {
         [*t0, *t1, *t2, *t3] = timestamp.get().to_be_bytes();
@@ -217,6 +224,7 @@ pub fn set_timestamp(packet: &mut [u8], timestamp: RtpTimestamp) {
 }
 
 /// Overwrites the stream identification.
+#[inline]
 pub fn set_ssrc(packet: &mut [u8], ssrc: Ssrc) {
     if let Some([.., c0, c1, c2, c3]) = fixed_part(packet) {
         [*c0, *c1, *c2, *c3] = ssrc.get().to_be_bytes();
@@ -224,6 +232,7 @@ pub fn set_ssrc(packet: &mut [u8], ssrc: Ssrc) {
 }
 
 /// Overwrites the bit that says whether an extension block follows.
+#[inline]
 pub fn set_has_extension(packet: &mut [u8], has_extension: bool) {
     if let Some([flags, ..]) = fixed_part(packet) {
         *flags = *flags & !EXTENSION_BIT | if has_extension { EXTENSION_BIT } else { 0 };
@@ -231,6 +240,7 @@ pub fn set_has_extension(packet: &mut [u8], has_extension: bool) {
 }
 
 /// Overwrites the bit that says whether the packet ends in padding; the padding itself is the caller's.
+#[inline]
 pub fn set_has_padding(packet: &mut [u8], has_padding: bool) {
     if let Some([flags, ..]) = fixed_part(packet) {
         *flags = *flags & !PADDING_BIT | if has_padding { PADDING_BIT } else { 0 };

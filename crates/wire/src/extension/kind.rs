@@ -115,6 +115,7 @@ impl ExtensionMap {
     }
 
     /// What `id` means.
+    #[inline]
     pub fn kind_of(&self, id: u8) -> Option<ExtensionKind> {
         if id == 0 {
             return None;
@@ -126,6 +127,7 @@ impl ExtensionMap {
     }
 
     /// The id of `kind`.
+    #[inline]
     pub fn id_of(&self, kind: ExtensionKind) -> Option<u8> {
         self.ids.get(kind.index()).copied().filter(|&id| id != 0)
     }

@@ -39,6 +39,7 @@ pub struct ExtensionWriter<'a> {
 
 impl<'a> ExtensionWriter<'a> {
     /// Starts a block at the end of `out`.
+    #[inline]
     pub fn new(out: &'a mut Vec<u8>, form: ExtensionForm) -> Self {
         let start = out.len();
         Self { out, start, form }
@@ -46,6 +47,7 @@ impl<'a> ExtensionWriter<'a> {
 
     /// Appends an element and tells where in `out` its data starts, to be overwritten later. `None`, and nothing
     /// written, when this form cannot carry it.
+    #[inline]
     pub fn write(&mut self, id: u8, data: &[u8]) -> Option<usize> {
         if id == 0 || self.out.len() - self.start + 2 + data.len() > MAX_BLOCK_LEN {
             return None;
@@ -78,6 +80,7 @@ impl<'a> ExtensionWriter<'a> {
     }
 
     /// Pads the block to whole words and writes its length. `false` when there is no block, for want of elements.
+    #[inline]
     pub fn finish(self) -> bool {
         if self.out.len() == self.start {
             return false;
