@@ -21,9 +21,10 @@ web_tests() {
   scripts/web.sh install && npm --prefix web test
 }
 
-# The browsers talk to the real server, built like the Rust tests; web/dist is what it serves.
+# The browsers talk to the real server. Built together with the tests, it shares every dependency with them: on its own
+# it would have other features, and everything be compiled once more.
 browser_tests() {
-  cargo build --package server ${locked[@]+"${locked[@]}"} &&
+  cargo build --workspace --bins --tests ${locked[@]+"${locked[@]}"} &&
     STUDYHALL_BIN="${STUDYHALL_BIN:-$(realpath "$target_directory")/debug/studyhall}" npm --prefix web run e2e
 }
 
