@@ -23,10 +23,7 @@ impl FieldError {
             problem.truncate(end);
             problem.push('…');
         }
-        Self {
-            path: path.into(),
-            problem,
-        }
+        Self { path: path.into(), problem }
     }
 }
 

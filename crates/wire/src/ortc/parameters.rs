@@ -33,9 +33,7 @@ impl MediaKind {
         if subtype.is_empty() {
             return None;
         }
-        [Self::Audio, Self::Video]
-            .into_iter()
-            .find(|known| kind.eq_ignore_ascii_case(known.as_str()))
+        [Self::Audio, Self::Video].into_iter().find(|known| kind.eq_ignore_ascii_case(known.as_str()))
     }
 }
 
@@ -103,6 +101,11 @@ impl CodecParameters {
         }
     }
 
+    /// As [`Self::number`], or what counts where the parameter is missing; `None` when it is there and no number.
+    pub(super) fn number_or(&self, name: &str, missing: u64) -> Option<u64> {
+        if self.0.contains_key(name) { self.number(name) } else { Some(missing) }
+    }
+
     /// The parameter as text; a number (sdp-transform makes one of `420034`) as its digits.
     pub fn text(&self, name: &str) -> Option<String> {
         self.0.get(name).map(ParameterValue::to_string)
@@ -113,10 +116,20 @@ impl CodecParameters {
         self.number(name) == Some(1)
     }
 
+    /// The parameters of an RTX codec that repairs `payload_type` (RFC 4588 §8.1).
+    pub(super) fn with_apt(payload_type: u8) -> Self {
+        [("apt".to_owned(), ParameterValue::from(u32::from(payload_type)))].into_iter().collect()
+    }
+
     /// The payload type that an RTX codec repairs (RFC 4588 §8.1).
     pub fn apt(&self) -> Option<u8> {
-        self.number("apt")
-            .and_then(|number| u8::try_from(number).ok())
+        self.number("apt").and_then(|number| u8::try_from(number).ok())
+    }
+}
+
+impl FromIterator<(String, ParameterValue)> for CodecParameters {
+    fn from_iter<I: IntoIterator<Item = (String, ParameterValue)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
     }
 }
 
@@ -202,6 +215,11 @@ pub struct RtcpFeedback {
 }
 
 impl RtcpFeedback {
+    /// Feedback of this type with this parameter (empty: none).
+    pub fn new(feedback_type: &str, parameter: &str) -> Self {
+        Self { feedback_type: feedback_type.to_owned(), parameter: parameter.to_owned() }
+    }
+
     /// Whether it is this type with this parameter (empty: none).
     pub fn is(&self, feedback_type: &str, parameter: &str) -> bool {
         self.feedback_type == feedback_type && self.parameter == parameter
@@ -244,11 +262,7 @@ pub struct RtpEncodingParameters {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtx: Option<RtxParameters>,
     /// Whether silence (or a still picture) may mean no packets at all.
-    #[serde(
-        default,
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "is_false"
-    )]
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "is_false")]
     pub dtx: bool,
     /// Its layers, such as `L1T3` or `L3T3_KEY`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -257,11 +271,7 @@ pub struct RtpEncodingParameters {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_resolution_down_by: Option<f64>,
     /// Upper bound, in bits per second.
-    #[serde(
-        default,
-        deserialize_with = "optional_bits",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "optional_bits", skip_serializing_if = "Option::is_none")]
     pub max_bitrate: Option<u64>,
     /// Upper bound, in frames per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -296,11 +306,7 @@ pub struct RtcpParameters {
 
 impl Default for RtcpParameters {
     fn default() -> Self {
-        Self {
-            cname: None,
-            reduced_size: true,
-            mux: None,
-        }
+        Self { cname: None, reduced_size: true, mux: None }
     }
 }
 

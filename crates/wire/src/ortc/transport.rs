@@ -138,13 +138,7 @@ pub enum FingerprintAlgorithm {
 
 impl FingerprintAlgorithm {
     /// Every algorithm, weakest first.
-    pub const ALL: [Self; 5] = [
-        Self::Sha1,
-        Self::Sha224,
-        Self::Sha256,
-        Self::Sha384,
-        Self::Sha512,
-    ];
+    pub const ALL: [Self; 5] = [Self::Sha1, Self::Sha224, Self::Sha256, Self::Sha384, Self::Sha512];
 
     /// Its name, as in JSON and SDP.
     pub const fn as_str(self) -> &'static str {
@@ -179,19 +173,12 @@ impl DtlsFingerprint {
     /// The fingerprint of a certificate's hash, in upper case as SDP writes it.
     pub fn from_hash(algorithm: FingerprintAlgorithm, hash: &[u8]) -> Self {
         let pairs: Vec<String> = hash.iter().map(|byte| format!("{byte:02X}")).collect();
-        Self {
-            algorithm,
-            value: pairs.join(":"),
-        }
+        Self { algorithm, value: pairs.join(":") }
     }
 
     /// The hash as bytes; `None` when it is not hexadecimal or has another length than its algorithm's.
     pub fn hash(&self) -> Option<Vec<u8>> {
-        let hash = self
-            .value
-            .split(':')
-            .map(hex_pair)
-            .collect::<Option<Vec<u8>>>()?;
+        let hash = self.value.split(':').map(hex_pair).collect::<Option<Vec<u8>>>()?;
         (hash.len() == self.algorithm.hash_len()).then_some(hash)
     }
 }
