@@ -1,1 +1,36 @@
-//! placeholder
+//! One worker's media state, sans-IO: what arrives is told to it together with the time, what is to be
+//! sent comes out as bytes and paths. It opens no socket, reads no clock, starts no thread.
+//!
+//! The objects bear mediasoup's names: a [`Worker`] holds [`Router`]s, a router holds
+//! [`WebRtcTransport`]s, a transport carries [`Producer`]s and [`Consumer`]s.
+
+mod command;
+mod congestion;
+mod consumer;
+mod outbox;
+mod producer;
+mod router;
+mod rtcp_in;
+mod rtcp_out;
+mod stats;
+mod table;
+mod timers;
+mod transport;
+mod worker;
+
+pub use command::{
+    CloseReason, Command, CommandError, ConsumerSpec, Event, EventKind, MediaKind, ObjectId, ProducerSpec, Reply,
+    Settings, StreamSpec,
+};
+pub use consumer::Consumer;
+pub use dimpl::certificate::generate_self_signed_certificate;
+pub use dimpl::{DtlsCertificate, Error as SetupError};
+pub use outbox::{Outbox, Path, Queued};
+pub use producer::{MAX_STREAMS, Producer};
+pub use router::Router;
+pub use stats::{ConsumerStats, Drops, ProducerStats, StreamStats, TransportStats};
+pub use table::Key;
+pub use transport::{
+    Credentials, DtlsRole, FingerprintHash, MAX_CONSUMERS, MAX_PRODUCERS, RemoteDtls, WebRtcTransport,
+};
+pub use worker::{Datagram, Worker};

@@ -1,0 +1,194 @@
+//! The outgoing numbering of one consumer: gapless over pauses, switches and packets left out.
+//!
+//! The way is remembered as a short list of segments, in each of which the outgoing number, timestamp and
+//! picture id differ from the incoming ones by a constant. So late packets, NACKs and retransmissions are
+//! mapped exactly as their neighbours were, without a record per packet.
+
+use wire::ExtSeqNo;
+
+/// Segments remembered; a packet older than all of them is forgotten. A segment begins at each pause,
+/// switch and packet left out, which is rare enough that this reaches back several seconds.
+const MAX_SEGMENTS: usize = 64;
+
+/// What is added, modulo their widths, to the fields of the packets of one segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shift {
+    /// To the RTP timestamp.
+    pub(crate) timestamp: u32,
+    /// To VP8's PictureID.
+    pub(crate) picture_id: u16,
+    /// To VP8's TL0PICIDX.
+    pub(crate) tl0_pic_idx: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    stream: u8,
+    /// First incoming number.
+    from: ExtSeqNo,
+    /// First outgoing number.
+    out_from: ExtSeqNo,
+    shift: Shift,
+}
+
+/// Maps incoming numbers of several streams to one gapless outgoing numbering, and back.
+pub(crate) struct Numbering {
+    segments: Vec<Segment>,
+    /// The next outgoing number never used.
+    next: ExtSeqNo,
+    /// Highest incoming number of the newest segment.
+    newest: ExtSeqNo,
+}
+
+impl Numbering {
+    /// `first` is the first outgoing number.
+    pub(crate) fn new(first: ExtSeqNo) -> Self {
+        Self { segments: Vec::with_capacity(MAX_SEGMENTS), next: first, newest: ExtSeqNo::new(0) }
+    }
+
+    /// Begins a segment: the incoming number `from` of `stream` becomes the next outgoing number.
+    pub(crate) fn start(&mut self, stream: u8, from: ExtSeqNo, shift: Shift) {
+        self.push(Segment { stream, from, out_from: self.next, shift });
+        self.newest = from.offset(-1);
+    }
+
+    fn push(&mut self, segment: Segment) {
+        // A segment in which nothing was sent needs no memory.
+        if self.segments.last().is_some_and(|last| last.out_from == segment.out_from) {
+            self.segments.pop();
+        } else if self.segments.len() == MAX_SEGMENTS {
+            self.segments.remove(0);
+        }
+        self.segments.push(segment);
+    }
+
+    /// The shift of the newest segment.
+    pub(crate) fn shift(&self) -> Shift {
+        self.segments.last().map(|segment| segment.shift).unwrap_or_default()
+    }
+
+    /// The outgoing number of incoming number `seq`, and what to add to the packet's fields.
+    pub(crate) fn map(&mut self, stream: u8, seq: ExtSeqNo) -> Option<(ExtSeqNo, Shift)> {
+        let mut end = None;
+        for segment in self.segments.iter().rev() {
+            let step = seq.distance_from(segment.from);
+            if segment.stream == stream && step >= 0 {
+                let out = segment.out_from.offset(step);
+                if end.is_some_and(|end| out >= end) {
+                    return None;
+                }
+                if end.is_none() {
+                    self.next = self.next.max(out.next());
+                    self.newest = self.newest.max(seq);
+                }
+                return Some((out, segment.shift));
+            }
+            end = Some(segment.out_from);
+        }
+        None
+    }
+
+    /// Whether `seq` lies further than `limit` ahead of everything mapped in the newest segment.
+    pub(crate) fn is_jump(&self, seq: ExtSeqNo, limit: i64) -> bool {
+        seq.distance_from(self.newest) > limit
+    }
+
+    /// Leaves incoming number `seq` out, so that the receiver does not miss it.
+    pub(crate) fn skip(&mut self, stream: u8, seq: ExtSeqNo) {
+        let Some(last) = self.segments.last().copied() else { return };
+        // One that comes late left its hole already.
+        if last.stream != stream || seq <= self.newest {
+            return;
+        }
+        let out_from = last.out_from.offset(seq.distance_from(last.from));
+        self.next = self.next.max(out_from);
+        self.newest = seq;
+        self.push(Segment { from: seq.next(), out_from, ..last });
+    }
+
+    /// Which packet was sent under outgoing number `out`.
+    pub(crate) fn source(&self, out: ExtSeqNo) -> Option<(u8, ExtSeqNo, Shift)> {
+        if out >= self.next {
+            return None;
+        }
+        let segment = self.segments.iter().rev().find(|segment| segment.out_from <= out)?;
+        let seq = segment.from.offset(out.distance_from(segment.out_from));
+        Some((segment.stream, seq, segment.shift))
+    }
+
+    /// The last outgoing number that was used.
+    pub(crate) fn last(&self) -> ExtSeqNo {
+        self.next.offset(-1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn n(number: u64) -> ExtSeqNo {
+        ExtSeqNo::new(number)
+    }
+
+    fn map(numbering: &mut Numbering, stream: u8, seq: u64) -> Option<u64> {
+        numbering.map(stream, n(seq)).map(|(out, _)| out.get())
+    }
+
+    #[test]
+    fn numbers_stay_gapless_over_a_pause_and_late_packets_find_their_place() {
+        let mut numbering = Numbering::new(n(100));
+        numbering.start(0, n(10), Shift::default());
+        assert_eq!(map(&mut numbering, 0, 10), Some(100));
+        assert_eq!(map(&mut numbering, 0, 12), Some(102));
+        numbering.start(0, n(50), Shift::default());
+        assert_eq!(map(&mut numbering, 0, 50), Some(103));
+        assert_eq!(map(&mut numbering, 0, 11), Some(101));
+        assert_eq!(map(&mut numbering, 0, 13), None, "was never to be sent");
+        assert_eq!(map(&mut numbering, 0, 51), Some(104));
+    }
+
+    #[test]
+    fn a_packet_left_out_leaves_no_hole() {
+        let mut numbering = Numbering::new(n(0));
+        numbering.start(0, n(10), Shift::default());
+        assert_eq!(map(&mut numbering, 0, 10), Some(0));
+        numbering.skip(0, n(11));
+        numbering.skip(0, n(12));
+        assert_eq!(map(&mut numbering, 0, 13), Some(1));
+        numbering.skip(0, n(15));
+        assert_eq!(map(&mut numbering, 0, 16), Some(3));
+        assert_eq!(map(&mut numbering, 0, 14), Some(2), "late, before the one left out");
+        assert_eq!(map(&mut numbering, 0, 11), None);
+    }
+
+    #[test]
+    fn every_sent_number_leads_back_to_its_packet() {
+        let mut numbering = Numbering::new(n(1000));
+        let mut sent = Vec::new();
+        let mut seq = [0_u64, 70_000, 500];
+        for turn in 0..40_u64 {
+            let stream = (turn % 3) as u8;
+            let position = &mut seq[usize::from(stream)];
+            *position += 17;
+            let shift = Shift { timestamp: turn as u32, ..Shift::default() };
+            numbering.start(stream, n(*position), shift);
+            for step in 0..20 {
+                *position += 1;
+                if step % 7 == 3 {
+                    numbering.skip(stream, n(*position - 1));
+                    continue;
+                }
+                let (out, shift) = numbering.map(stream, n(*position - 1)).expect("in order");
+                sent.push((out, (stream, n(*position - 1), shift)));
+            }
+        }
+        let outs: Vec<_> = sent.iter().map(|(out, _)| out.get()).collect();
+        assert!(outs.windows(2).all(|pair| pair[1] == pair[0] + 1), "{outs:?}");
+        let (_, recent) = sent.split_at(sent.len() - 200);
+        for (out, source) in recent {
+            assert_eq!(numbering.source(*out), Some(*source));
+        }
+        assert!(numbering.segments.len() <= MAX_SEGMENTS);
+        assert_eq!(numbering.source(numbering.last().next()), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! Requests for key frames of one stream: many viewers ask, the source is asked rarely.
+
+use std::time::{Duration, Instant};
+
+/// Shortest time between two requests to one source. An encoder pays for each with a burst of bytes.
+pub(crate) const MIN_GAP: Duration = Duration::from_millis(500);
+
+/// A request that brought no key frame in this time is repeated, as long as somebody waits.
+const RETRY_AFTER: Duration = Duration::from_millis(1000);
+
+/// Requests in vain before it is accepted that this source sends no key frame now.
+const MAX_TRIES: u8 = 10;
+
+/// The state of asking one source for a key frame.
+#[derive(Debug, Default)]
+pub(crate) struct KeyFrameRequests {
+    last_sent_at: Option<Instant>,
+    /// Since when somebody waits for a key frame.
+    wanted_since: Option<Instant>,
+    tries: u8,
+}
+
+impl KeyFrameRequests {
+    /// Somebody needs a key frame.
+    pub(crate) fn wish(&mut self, now: Instant) {
+        if self.wanted_since.is_none() {
+            self.wanted_since = Some(now);
+            self.tries = 0;
+        }
+    }
+
+    /// A key frame began.
+    pub(crate) fn arrived(&mut self) {
+        self.wanted_since = None;
+    }
+
+    /// When [`KeyFrameRequests::take_due`] will say yes.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        let wanted_since = self.wanted_since?;
+        if self.tries >= MAX_TRIES {
+            return None;
+        }
+        let pause = if self.tries == 0 { MIN_GAP } else { RETRY_AFTER };
+        Some(self.last_sent_at.map_or(wanted_since, |at| wanted_since.max(at + pause)))
+    }
+
+    /// Whether to ask the source now; then notes that it was asked.
+    pub(crate) fn take_due(&mut self, now: Instant) -> bool {
+        if self.next_at().is_none_or(|at| now < at) {
+            return false;
+        }
+        self.last_sent_at = Some(now);
+        self.tries += 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn want(requests: &mut KeyFrameRequests, now: Instant) -> bool {
+        requests.wish(now);
+        requests.take_due(now)
+    }
+
+    #[test]
+    fn many_wishes_are_one_request_and_never_closer_than_the_gap() {
+        let start = Instant::now();
+        let mut requests = KeyFrameRequests::default();
+        assert!(want(&mut requests, start));
+        assert!(!want(&mut requests, start));
+        requests.arrived();
+        assert!(!want(&mut requests, start + MIN_GAP / 2));
+        assert_eq!(requests.next_at(), Some(start + MIN_GAP));
+        assert!(requests.take_due(start + MIN_GAP));
+    }
+
+    #[test]
+    fn a_request_in_vain_is_repeated_while_somebody_waits_and_then_given_up() {
+        let start = Instant::now();
+        let mut requests = KeyFrameRequests::default();
+        assert!(want(&mut requests, start));
+        let mut sent = 1;
+        while let Some(at) = requests.next_at() {
+            assert!(requests.take_due(at));
+            sent += 1;
+        }
+        assert_eq!(sent, MAX_TRIES);
+        requests.arrived();
+        assert_eq!(requests.next_at(), None);
+        assert!(want(&mut requests, start + Duration::from_secs(60)));
+    }
+}

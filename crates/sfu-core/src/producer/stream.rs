@@ -1,0 +1,345 @@
+//! One RTP stream as received: order, loss, jitter, repair, and what reports say of it.
+
+use std::time::{Duration, Instant};
+
+use wire::codec::{self, CodecKind};
+use wire::extension::Extensions;
+use wire::rtcp::{NtpTime, ReportBlock};
+use wire::rtp::RtpHeader;
+use wire::{ExtSeqNo, PayloadType, Rid, RtpTimestamp, SeqNo, Ssrc};
+
+use super::history::{History, PacketMeta, StoredPacket};
+use super::keyframe::KeyFrameRequests;
+use super::nack::{Gap, NackGenerator};
+use crate::command::{MediaKind, ProducerSpec, StreamSpec};
+use crate::stats::StreamStats;
+
+/// A stream without a packet for this long is not live: its sender has stopped it.
+const LIVE_FOR: Duration = Duration::from_millis(1500);
+
+/// What one received packet brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrived {
+    /// A packet to forward, stored under this number.
+    Packet(ExtSeqNo),
+    /// A number that carries nothing to forward.
+    Skipped(ExtSeqNo),
+    /// Nothing new.
+    Nothing,
+}
+
+/// What the sender's last report said of its clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClockReport {
+    pub(crate) ntp: NtpTime,
+    pub(crate) rtp: RtpTimestamp,
+    pub(crate) received_at: Instant,
+}
+
+/// A packet as it came off the wire, decrypted.
+#[derive(Clone, Copy)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) received_at: Instant,
+    pub(crate) header: RtpHeader,
+    pub(crate) extensions: Extensions,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// One stream of a producer.
+pub(crate) struct Stream {
+    pub(crate) ssrc: Option<Ssrc>,
+    pub(crate) rtx_ssrc: Option<Ssrc>,
+    pub(crate) rid: Option<Rid>,
+    payload_type: PayloadType,
+    codec: CodecKind,
+    pub(crate) clock_rate: u32,
+    kind: MediaKind,
+    /// How key frames are asked for: by PLI, else by FIR with this sequence number, else not at all.
+    pli: bool,
+    fir: Option<u8>,
+    pub(crate) history: History,
+    pub(crate) nack: Option<NackGenerator>,
+    pub(crate) key_frames: KeyFrameRequests,
+    first: Option<ExtSeqNo>,
+    newest: Option<ExtSeqNo>,
+    newest_timestamp: RtpTimestamp,
+    newest_at: Option<Instant>,
+    received: u64,
+    bytes: u64,
+    repaired: u64,
+    duplicated: u64,
+    key_frame_count: u64,
+    pub(crate) key_frame_requests: u64,
+    pub(crate) nacks_sent: u64,
+    /// Expected and received packets at the last report.
+    reported: (u64, u64),
+    /// Last transit time and jitter, in 1/16 RTP clock units (RFC 3550 §A.8).
+    transit: Option<i64>,
+    jitter_q4: i64,
+    epoch: Option<Instant>,
+    pub(crate) clock: Option<ClockReport>,
+}
+
+/// How to ask this stream's sender for a key frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyFrameRequest {
+    Pli(Ssrc),
+    Fir(Ssrc, u8),
+}
+
+impl Stream {
+    pub(crate) fn new(producer: &ProducerSpec, spec: &StreamSpec) -> Self {
+        Self {
+            ssrc: spec.ssrc,
+            rtx_ssrc: spec.rtx_ssrc,
+            rid: spec.rid,
+            payload_type: producer.payload_type,
+            codec: producer.codec,
+            clock_rate: producer.clock_rate,
+            kind: producer.kind,
+            pli: producer.pli,
+            fir: producer.fir.then_some(0),
+            history: match producer.kind {
+                MediaKind::Audio => History::audio(),
+                MediaKind::Video => History::video(),
+            },
+            nack: producer.nack.then(NackGenerator::new),
+            key_frames: KeyFrameRequests::default(),
+            first: None,
+            newest: None,
+            newest_timestamp: RtpTimestamp::new(0),
+            newest_at: None,
+            received: 0,
+            bytes: 0,
+            repaired: 0,
+            duplicated: 0,
+            key_frame_count: 0,
+            key_frame_requests: 0,
+            nacks_sent: 0,
+            reported: (0, 0),
+            transit: None,
+            jitter_q4: 0,
+            epoch: None,
+            clock: None,
+        }
+    }
+
+    /// Takes in a packet of the media SSRC with its extended number.
+    pub(crate) fn receive(&mut self, now: Instant, seq: ExtSeqNo, packet: Incoming<'_>) -> Arrived {
+        self.first.get_or_insert(seq);
+        let is_newest = self.newest.is_none_or(|newest| seq > newest);
+        if is_newest {
+            self.newest = Some(seq);
+            self.newest_timestamp = packet.header.timestamp;
+            self.newest_at = Some(packet.received_at);
+        }
+        self.note_jitter(&packet);
+        self.received += 1;
+        self.note_number(now, seq, false);
+        let Ok((payload, padding)) = packet.header.payload(packet.bytes) else {
+            return Arrived::Skipped(seq);
+        };
+        if packet.header.payload_type != self.payload_type || payload.is_empty() {
+            return Arrived::Skipped(seq);
+        }
+        let end = packet.bytes.len() - usize::from(padding);
+        self.store(seq, packet, packet.header.header_len, end)
+    }
+
+    /// Takes in a packet of the RTX SSRC: the original number stands before the payload (RFC 4588 §4).
+    pub(crate) fn receive_rtx(&mut self, now: Instant, packet: Incoming<'_>) -> Arrived {
+        let Some(newest) = self.newest else { return Arrived::Nothing };
+        let Ok((payload, padding)) = packet.header.payload(packet.bytes) else {
+            return Arrived::Nothing;
+        };
+        // Without a payload it is padding that probes the path.
+        let Some((original, [_, ..])) = wire::rtx::read_osn(payload) else {
+            return Arrived::Nothing;
+        };
+        let Some(seq) = newest.nearest(original) else { return Arrived::Nothing };
+        if seq > newest {
+            return Arrived::Nothing;
+        }
+        let end = packet.bytes.len() - usize::from(padding);
+        let arrived = self.store(seq, packet, packet.header.header_len + 2, end);
+        if arrived != Arrived::Nothing {
+            self.received += 1;
+            self.repaired += 1;
+            self.note_number(now, seq, true);
+        }
+        arrived
+    }
+
+    fn store(&mut self, seq: ExtSeqNo, packet: Incoming<'_>, payload_start: usize, end: usize) -> Arrived {
+        let (Some(bytes), Ok(start)) = (packet.bytes.get(..end), u16::try_from(payload_start)) else {
+            return Arrived::Nothing;
+        };
+        let payload = bytes.get(payload_start..).unwrap_or_default();
+        let starts_key_frame = match self.kind {
+            MediaKind::Audio => true,
+            MediaKind::Video => codec::starts_key_frame(self.codec, payload),
+        };
+        let meta = PacketMeta {
+            seq,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            starts_key_frame,
+            payload_start: start,
+            extensions: packet.extensions,
+            received_at: packet.received_at,
+        };
+        if !self.history.store(meta, bytes) {
+            self.duplicated += 1;
+            return Arrived::Nothing;
+        }
+        self.bytes += payload.len() as u64;
+        if starts_key_frame && self.kind == MediaKind::Video {
+            self.key_frame_count += 1;
+            self.key_frames.arrived();
+            if let Some(nack) = &mut self.nack {
+                // What came before a key frame is not needed to go on.
+                nack.forget_before(seq);
+            }
+        }
+        Arrived::Packet(seq)
+    }
+
+    fn note_number(&mut self, now: Instant, seq: ExtSeqNo, retransmitted: bool) {
+        let Some(nack) = &mut self.nack else { return };
+        let (gap, _) = nack.receive(now, seq, retransmitted);
+        if gap == Gap::TooLarge && self.kind == MediaKind::Video {
+            self.key_frames.wish(now);
+        }
+    }
+
+    fn note_jitter(&mut self, packet: &Incoming<'_>) {
+        let epoch = *self.epoch.get_or_insert(packet.received_at);
+        let micros = packet.received_at.saturating_duration_since(epoch).as_micros() as i64;
+        let arrival = micros * i64::from(self.clock_rate) / 1_000_000;
+        // 32-bit arithmetic: only the difference to the last transit matters, modulo 2^32.
+        let transit = i64::from((arrival as u32).wrapping_sub(packet.header.timestamp.get()) as i32);
+        if let Some(last) = self.transit {
+            let difference = i64::from((transit.wrapping_sub(last)) as i32).abs();
+            // A jump of the sender's clock is not jitter.
+            if difference < i64::from(self.clock_rate) * 5 {
+                self.jitter_q4 += difference - ((self.jitter_q4 + 8) >> 4);
+            }
+        }
+        self.transit = Some(transit);
+    }
+
+    /// Numbers to ask for now; a video stream that lost some for good wants a key frame.
+    pub(crate) fn due_nacks(&mut self, now: Instant, round_trip: Duration, ask: &mut Vec<SeqNo>) {
+        let Some(nack) = &mut self.nack else { return };
+        let given_up = nack.due(now, round_trip, ask);
+        self.nacks_sent += ask.len() as u64;
+        if given_up > 0 && self.kind == MediaKind::Video {
+            self.key_frames.wish(now);
+        }
+    }
+
+    /// Somebody needs a key frame. Returns the request to send now, if it is time for one.
+    pub(crate) fn want_key_frame(&mut self, now: Instant) -> Option<KeyFrameRequest> {
+        if self.kind == MediaKind::Audio {
+            return None;
+        }
+        self.key_frames.wish(now);
+        self.due_key_frame_request(now)
+    }
+
+    /// The key frame request that is due, if any.
+    pub(crate) fn due_key_frame_request(&mut self, now: Instant) -> Option<KeyFrameRequest> {
+        let ssrc = self.ssrc?;
+        if !(self.pli || self.fir.is_some()) || !self.key_frames.take_due(now) {
+            return None;
+        }
+        self.key_frame_requests += 1;
+        if self.pli {
+            return Some(KeyFrameRequest::Pli(ssrc));
+        }
+        let number = self.fir.as_mut()?;
+        *number = number.wrapping_add(1);
+        Some(KeyFrameRequest::Fir(ssrc, *number))
+    }
+
+    /// When this stream has a NACK or a key frame request to send.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let nack = self.nack.as_ref().and_then(NackGenerator::next_at);
+        let key_frame =
+            if self.ssrc.is_some() && (self.pli || self.fir.is_some()) { self.key_frames.next_at() } else { None };
+        [nack, key_frame].into_iter().flatten().min()
+    }
+
+    /// Whether its sender sends it.
+    pub(crate) fn is_live(&self, now: Instant) -> bool {
+        self.newest_at.is_some_and(|at| now.saturating_duration_since(at) < LIVE_FOR)
+    }
+
+    /// Whether its first packet came at least `time` ago.
+    pub(crate) fn has_run_for(&self, now: Instant, time: Duration) -> bool {
+        self.epoch.is_some_and(|at| now.saturating_duration_since(at) >= time)
+    }
+
+    /// The newest packet's time on the sender's media clock, and when it came.
+    pub(crate) fn newest_time(&self) -> Option<(RtpTimestamp, Instant)> {
+        self.newest_at.map(|at| (self.newest_timestamp, at))
+    }
+
+    /// The stored packet of this number.
+    pub(crate) fn packet(&self, seq: ExtSeqNo) -> Option<StoredPacket<'_>> {
+        self.history.get(seq)
+    }
+
+    /// Notes the sender's report of its clocks.
+    pub(crate) fn receive_sender_report(&mut self, ntp: NtpTime, rtp: RtpTimestamp, at: Instant) {
+        self.clock = Some(ClockReport { ntp, rtp, received_at: at });
+    }
+
+    /// The report block about this stream (RFC 3550 §6.4.1); `None` before its first packet.
+    pub(crate) fn report(&mut self, now: Instant) -> Option<ReportBlock> {
+        let (ssrc, expected) = (self.ssrc?, self.expected()?);
+        let (expected_before, received_before) = self.reported;
+        self.reported = (expected, self.received);
+        let expected_now = expected.saturating_sub(expected_before);
+        let received_now = self.received.saturating_sub(received_before);
+        let lost_now = expected_now.saturating_sub(received_now);
+        let fraction_lost = (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255) as u8;
+        let (last_sr, delay_since_last_sr) = self.clock.map_or((0, 0), |clock| {
+            let delay = now.saturating_duration_since(clock.received_at);
+            (clock.ntp.middle(), (delay.as_micros() * 65_536 / 1_000_000) as u32)
+        });
+        Some(ReportBlock {
+            ssrc,
+            fraction_lost,
+            cumulative_lost: self.lost().clamp(-(1 << 23), (1 << 23) - 1) as i32,
+            highest_seq: self.newest?.get() as u32,
+            jitter: (self.jitter_q4 >> 4) as u32,
+            last_sr,
+            delay_since_last_sr,
+        })
+    }
+
+    fn expected(&self) -> Option<u64> {
+        Some(self.newest?.distance_from(self.first?).unsigned_abs() + 1)
+    }
+
+    fn lost(&self) -> i64 {
+        self.expected().unwrap_or(0) as i64 - self.received as i64
+    }
+
+    pub(crate) fn stats(&self) -> StreamStats {
+        StreamStats {
+            ssrc: self.ssrc.map(Ssrc::get),
+            rid: self.rid.map(|rid| rid.as_str().to_owned()),
+            packets_received: self.received,
+            bytes_received: self.bytes,
+            packets_lost: self.lost(),
+            packets_repaired: self.repaired,
+            packets_duplicated: self.duplicated,
+            jitter_seconds: (self.jitter_q4 >> 4) as f64 / f64::from(self.clock_rate.max(1)),
+            nacks_sent: self.nacks_sent,
+            key_frame_requests: self.key_frame_requests,
+            key_frames: self.key_frame_count,
+        }
+    }
+}

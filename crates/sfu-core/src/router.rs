@@ -1,0 +1,191 @@
+//! A room's media: who is in it, and the loop that hands one received packet to its audience.
+
+use std::time::Instant;
+
+use wire::ExtSeqNo;
+
+use crate::command::{EventKind, ObjectId};
+use crate::consumer::{As, Consumer, Shift};
+use crate::outbox::{Outbox, Path};
+use crate::producer::{Arrived, Incoming, KeyFrameRequest, Producer, StoredPacket};
+use crate::table::Key;
+use crate::transport::{Received, WebRtcTransport};
+use crate::worker::Worker;
+
+/// One room's media.
+pub struct Router {
+    pub(crate) id: ObjectId,
+    pub(crate) transports: Vec<Key<WebRtcTransport>>,
+}
+
+impl Worker {
+    /// The way of one RTP packet: decrypt, store, hand to the audience.
+    pub(crate) fn receive_rtp(
+        &mut self,
+        (now, received_at): (Instant, Instant),
+        key: Key<WebRtcTransport>,
+        bytes: &mut [u8],
+        out: &mut Outbox,
+    ) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let had_arrivals = transport.arrivals.as_ref().is_some_and(|all| all.has_unreported());
+        let Some(Received { header, extensions, seq, len, target }) =
+            transport.receive_rtp(received_at, bytes, &mut self.drops)
+        else {
+            return;
+        };
+        if !had_arrivals && transport.arrivals.as_ref().is_some_and(|all| all.has_unreported()) {
+            let at = now + crate::congestion::FEEDBACK_INTERVAL;
+            transport.feedback_at = Some(transport.feedback_at.map_or(at, |old| old.min(at)));
+        }
+        let Some(producer) = self.producers.get_mut(target.producer) else { return };
+        let Some(stream) = producer.streams.get_mut(usize::from(target.stream)) else { return };
+        let packet = Incoming { received_at, header, extensions, bytes: &bytes[..len] };
+        let arrived = if target.is_rtx {
+            stream.rtx_ssrc.get_or_insert(header.ssrc);
+            stream.receive_rtx(now, packet)
+        } else {
+            stream.ssrc.get_or_insert(header.ssrc);
+            stream.receive(now, seq, packet)
+        };
+        if let Some(at) = stream.deadline() {
+            transport.repair_at = Some(transport.repair_at.map_or(at, |old| old.min(at)));
+        }
+        let bit = 1 << target.stream;
+        if producer.live & bit == 0 && !target.is_rtx {
+            producer.live |= bit;
+            self.aim_audience(now, target.producer);
+        }
+        match arrived {
+            Arrived::Packet(seq) => self.forward(now, target.producer, target.stream, seq, out),
+            Arrived::Skipped(seq) => self.skip(target.producer, target.stream, seq),
+            Arrived::Nothing => {}
+        }
+        self.rearm(key);
+    }
+
+    /// Hands a stored packet to every consumer that wants it.
+    fn forward(&mut self, now: Instant, producer: Key<Producer>, stream: u8, seq: ExtSeqNo, out: &mut Outbox) {
+        let Self { producers, consumers, transports, routers, events, .. } = self;
+        let Some(producer) = producers.get(producer) else { return };
+        if producer.paused {
+            return;
+        }
+        let Some(packet) = producer.streams.get(usize::from(stream)).and_then(|stream| stream.packet(seq)) else {
+            return;
+        };
+        for &key in &producer.audience {
+            let Some(consumer) = consumers.get_mut(key) else { continue };
+            let Some(transport) = transports.get_mut(consumer.transport) else { continue };
+            if !transport.is_connected() {
+                continue;
+            }
+            let Some((seq, shift, starts)) = consumer.admit(stream, &packet, &producer.streams) else {
+                continue;
+            };
+            if starts
+                && producer.streams.len() > 1
+                && let Some(router) = routers.get(producer.router)
+            {
+                let kind = EventKind::ConsumerLayers(consumer.id, Some(stream));
+                events.push(router.id, kind);
+            }
+            send_media(now, consumer, transport, &packet, (seq, shift), out);
+        }
+    }
+
+    /// A number that carries nothing leaves no hole in what the audience receives.
+    fn skip(&mut self, producer: Key<Producer>, stream: u8, seq: ExtSeqNo) {
+        let Some(producer) = self.producers.get(producer) else { return };
+        for &key in &producer.audience {
+            if let Some(consumer) = self.consumers.get_mut(key) {
+                consumer.skip(stream, seq);
+            }
+        }
+    }
+
+    /// Has every consumer of a producer choose its stream anew.
+    pub(crate) fn aim_audience(&mut self, now: Instant, key: Key<Producer>) {
+        let Some(producer) = self.producers.get_mut(key) else { return };
+        let streams = producer.streams.len();
+        if streams < 2 {
+            return;
+        }
+        for &consumer in &producer.audience {
+            let Some(consumer) = self.consumers.get_mut(consumer) else { continue };
+            consumer.aim(producer.live, streams);
+            if let Some(awaited) = consumer.awaited_stream() {
+                let stream = producer.streams.get_mut(usize::from(awaited));
+                let request = stream.and_then(|stream| stream.want_key_frame(now));
+                self.key_frames.extend(request.map(|request| (producer.transport, request)));
+            }
+        }
+    }
+
+    /// Asks for the key frames that a consumer can use: all it watches, or only the one it waits for.
+    pub(crate) fn want_key_frames(&mut self, now: Instant, consumer: Key<Consumer>, all: bool) {
+        let Some(consumer) = self.consumers.get(consumer) else { return };
+        let ready = self.transports.get(consumer.transport).is_some_and(|t| t.is_connected());
+        let Some(producer) = self.producers.get_mut(consumer.spec.producer) else { return };
+        if !ready || producer.paused {
+            return;
+        }
+        let watched = consumer.watched_streams().filter(|_| all);
+        for stream in watched.chain(consumer.awaited_stream().filter(|_| !all)) {
+            let stream = producer.streams.get_mut(usize::from(stream));
+            let request = stream.and_then(|stream| stream.want_key_frame(now));
+            self.key_frames.extend(request.map(|request| (producer.transport, request)));
+        }
+        let transport = producer.transport;
+        self.plan_repair(transport);
+    }
+
+    /// Brings a transport's repair deadline up to date with its producers' streams.
+    pub(crate) fn plan_repair(&mut self, key: Key<WebRtcTransport>) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let producers = transport.producers.iter().filter_map(|&key| self.producers.get(key));
+        transport.repair_at = producers.flat_map(|producer| &producer.streams).filter_map(|s| s.deadline()).min();
+        self.rearm(key);
+    }
+
+    /// Sends the key frame requests that were found to be due.
+    pub(crate) fn send_key_frame_requests(&mut self, out: &mut Outbox) {
+        while let Some((key, request)) = self.key_frames.pop() {
+            let Some(transport) = self.transports.get_mut(key) else { continue };
+            let sender = transport.rtcp_ssrc;
+            let (arena, start) = out.begin();
+            match request {
+                KeyFrameRequest::Pli(media) => wire::rtcp::write_pli(arena, sender, media),
+                KeyFrameRequest::Fir(media, number) => {
+                    wire::rtcp::write_fir(arena, sender, &[(media, number)]);
+                }
+            }
+            transport.send_rtcp(out, start, key.index());
+        }
+    }
+
+    /// The transport that a datagram's path belongs to.
+    pub(crate) fn transport_at(&self, path: &Path) -> Option<Key<WebRtcTransport>> {
+        self.by_path.get(path).copied()
+    }
+}
+
+/// Writes, encrypts and queues one packet for one consumer.
+fn send_media(
+    now: Instant,
+    consumer: &mut Consumer,
+    transport: &mut WebRtcTransport,
+    packet: &StoredPacket<'_>,
+    (seq, shift): (ExtSeqNo, Shift),
+    out: &mut Outbox,
+) {
+    let stamp = transport.take_stamp(now, consumer.is_transport_wide());
+    let (arena, start) = out.begin();
+    let header_len = consumer.write(arena, packet, &As { seq, shift, stamp, rtx: None });
+    if transport.send_rtp(out, start, header_len, seq, consumer.transport.index()) {
+        consumer.note_sent(packet.payload().len());
+        if let Some(plain) = consumer.plain() {
+            plain.note(seq, stamp);
+        }
+    }
+}

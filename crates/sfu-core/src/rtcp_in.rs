@@ -1,0 +1,229 @@
+//! What peers report and ask for: receiver and sender reports, lost packets, key frames, feedback.
+
+use std::time::{Duration, Instant};
+
+use wire::rtcp::{Nack, NtpTime, ReportBlock, RtcpPacket, XrBlock, packets};
+use wire::{SeqNo, Ssrc};
+
+use crate::consumer::{As, Stamp};
+use crate::outbox::Outbox;
+use crate::table::Key;
+use crate::transport::{ConsumerRef, PeerReference, WebRtcTransport};
+use crate::worker::Worker;
+
+/// Largest clock difference that is believed; a peer's clock may be wrong by years, not by centuries.
+const MAX_CLOCK_DIFFERENCE: i64 = 100 * 365 * 24 * 3600 * 1_000_000;
+
+/// How fast the quickest report ages, in µs a report: two clocks drift apart by up to some 50 µs/s.
+const CLOCK_DRIFT: i64 = 100;
+
+impl Worker {
+    /// Handles one compound or reduced-size RTCP packet, still encrypted.
+    pub(crate) fn receive_rtcp(&mut self, now: Instant, key: Key<WebRtcTransport>, bytes: &mut [u8], out: &mut Outbox) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let Some(len) = transport.receive_rtcp(bytes, &mut self.drops) else { return };
+        for packet in packets(&bytes[..len]) {
+            let Ok(packet) = packet else {
+                self.drops.malformed += 1;
+                break;
+            };
+            self.receive_report(now, key, &packet, out);
+        }
+        self.send_key_frame_requests(out);
+        self.rearm(key);
+    }
+
+    fn receive_report(&mut self, now: Instant, key: Key<WebRtcTransport>, packet: &RtcpPacket<'_>, out: &mut Outbox) {
+        match packet {
+            RtcpPacket::SenderReport(report) => {
+                self.receive_sender_clock(now, key, report.sender, (report.ntp, report.rtp));
+                report.reports().for_each(|block| self.receive_block(now, key, &block));
+            }
+            RtcpPacket::ReceiverReport(report) => {
+                report.reports().for_each(|block| self.receive_block(now, key, &block));
+            }
+            RtcpPacket::Nack(nack) => self.receive_nack(now, key, nack, out),
+            RtcpPacket::Pli { media, .. } => self.receive_key_frame_request(now, key, *media),
+            RtcpPacket::Fir(fir) => {
+                for (media, _) in fir.entries() {
+                    self.receive_key_frame_request(now, key, media);
+                }
+            }
+            RtcpPacket::TransportFeedback(feedback) => {
+                let Some(transport) = self.transports.get_mut(key) else { return };
+                for (_, delta) in feedback.statuses() {
+                    match delta {
+                        Some(_) => transport.counters.feedback_received += 1,
+                        None => transport.counters.feedback_lost += 1,
+                    }
+                }
+            }
+            RtcpPacket::Xr(report) => {
+                for block in report.blocks() {
+                    self.receive_extended(now, key, report.sender, block);
+                }
+            }
+            // REMB is an upper bound for the congestion control that is still to come; a source
+            // description or a good-bye changes nothing that signalling does not say better.
+            RtcpPacket::Remb(_) | RtcpPacket::Sdes(_) | RtcpPacket::Bye(_) | RtcpPacket::Unknown { .. } => {}
+        }
+    }
+
+    fn receive_sender_clock(
+        &mut self,
+        now: Instant,
+        key: Key<WebRtcTransport>,
+        ssrc: Ssrc,
+        (ntp, rtp): (NtpTime, wire::RtpTimestamp),
+    ) {
+        let unix_now = self.unix_at(now);
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let Some(target) = transport.stream_of(ssrc) else { return };
+        if target.is_rtx {
+            return;
+        }
+        let ahead = unix_now.as_micros() as i64 - ntp.to_unix().as_micros() as i64;
+        if ahead.abs() < MAX_CLOCK_DIFFERENCE {
+            // The quickest report saw the least delay, so it tells the clocks' difference best.
+            let aged = transport.clock_ahead.map_or(ahead, |old| old + CLOCK_DRIFT);
+            transport.clock_ahead = Some(ahead.min(aged));
+        }
+        let producer = self.producers.get_mut(target.producer);
+        if let Some(stream) = producer.and_then(|producer| producer.streams.get_mut(usize::from(target.stream))) {
+            stream.receive_sender_report(ntp, rtp, now);
+        }
+    }
+
+    fn receive_block(&mut self, now: Instant, key: Key<WebRtcTransport>, block: &ReportBlock) {
+        let ntp_now = NtpTime::from_system(self.unix_at(now)).middle();
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let Some(ConsumerRef { consumer, is_rtx: false }) = transport.consumer_of(block.ssrc) else {
+            return;
+        };
+        if block.last_sr != 0
+            && let Some(round_trip) = round_trip(ntp_now, block.last_sr, block.delay_since_last_sr)
+        {
+            transport.measure_round_trip(round_trip);
+        }
+        if let Some(consumer) = self.consumers.get_mut(consumer) {
+            consumer.view.fraction_lost = block.fraction_lost;
+            consumer.view.cumulative_lost = block.cumulative_lost;
+        }
+    }
+
+    fn receive_extended(&mut self, now: Instant, key: Key<WebRtcTransport>, sender: Ssrc, block: XrBlock<'_>) {
+        let ntp_now = NtpTime::from_system(self.unix_at(now)).middle();
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        match block {
+            XrBlock::Rrtr(ntp) => {
+                transport.peer_reference =
+                    Some(PeerReference { ssrc: sender, ntp_middle: ntp.middle(), received_at: now });
+            }
+            XrBlock::Dlrr(reports) => {
+                for report in reports {
+                    if report.ssrc != transport.rtcp_ssrc || report.last_rr == 0 {
+                        continue;
+                    }
+                    if let Some(sample) = round_trip(ntp_now, report.last_rr, report.delay) {
+                        transport.measure_round_trip(sample);
+                    }
+                }
+            }
+            XrBlock::Unknown(_) => {}
+        }
+    }
+
+    fn receive_key_frame_request(&mut self, now: Instant, key: Key<WebRtcTransport>, media: Ssrc) {
+        let Some(transport) = self.transports.get(key) else { return };
+        let Some(target) = transport.consumer_of(media) else { return };
+        if let Some(consumer) = self.consumers.get_mut(target.consumer) {
+            consumer.key_frame_requests += 1;
+        }
+        self.want_key_frames(now, target.consumer, true);
+    }
+
+    fn receive_nack(&mut self, now: Instant, key: Key<WebRtcTransport>, nack: &Nack<'_>, out: &mut Outbox) {
+        let Some(transport) = self.transports.get(key) else { return };
+        let Some(target) = transport.consumer_of(nack.media) else { return };
+        if target.is_rtx {
+            return;
+        }
+        for seq in nack.seqs() {
+            let answered = self.retransmit(now, key, target, seq, out);
+            if let Some(consumer) = self.consumers.get_mut(target.consumer) {
+                consumer.nacks_received += 1;
+                consumer.nacks_unanswered += u64::from(!answered);
+            }
+        }
+    }
+
+    /// Sends a packet again, by RTX where that is negotiated (RFC 4588), else as it was.
+    fn retransmit(
+        &mut self,
+        now: Instant,
+        key: Key<WebRtcTransport>,
+        target: ConsumerRef,
+        seq: SeqNo,
+        out: &mut Outbox,
+    ) -> bool {
+        let Self { consumers, producers, transports, .. } = self;
+        let (Some(consumer), Some(transport)) = (consumers.get_mut(target.consumer), transports.get_mut(key)) else {
+            return false;
+        };
+        let Some((stream, source, seq, shift)) = consumer.source_of(seq) else { return false };
+        let Some(packet) = producers
+            .get(consumer.spec.producer)
+            .and_then(|producer| producer.streams.get(usize::from(stream)))
+            .and_then(|stream| stream.packet(source))
+        else {
+            return false;
+        };
+        if !consumer.spec.nack {
+            return false;
+        }
+        let rtx = match (consumer.spec.rtx_ssrc, consumer.spec.rtx_payload_type) {
+            (Some(ssrc), Some(payload_type)) => Some((ssrc, payload_type)),
+            _ => None,
+        };
+        let stamp: Stamp = match rtx {
+            Some(_) => transport.take_stamp(now, consumer.is_transport_wide()),
+            None => match consumer.plain().and_then(|plain| plain.stamp(seq)) {
+                Some(stamp) => stamp,
+                None => return false,
+            },
+        };
+        let round_trip = transport.round_trip();
+        if !consumer.retransmissions.take(now, seq, packet.bytes.len(), round_trip) {
+            return false;
+        }
+        let rtx = rtx.map(|(ssrc, pt)| (ssrc, pt, consumer.take_rtx_number()));
+        let index = rtx.map_or(seq, |(_, _, number)| number);
+        let (arena, start) = out.begin();
+        let header_len = consumer.write(arena, &packet, &As { seq, shift, stamp, rtx });
+        consumer.note_retransmitted();
+        transport.send_rtp(out, start, header_len, index, key.index())
+    }
+}
+
+/// Time between our timestamp's sending and now, less what the peer kept it (RFC 3550 §6.4.1). All in
+/// 1/65,536 s, modulo 2^32.
+fn round_trip(now: u32, last: u32, delay: u32) -> Option<Duration> {
+    let units = now.wrapping_sub(last).wrapping_sub(delay);
+    // A peer that rounds its delay up may make a very short round trip negative.
+    let units = if units > u32::MAX / 2 { 0 } else { units };
+    (units < 65_536 * 60).then(|| Duration::from_micros(u64::from(units) * 1_000_000 / 65_536))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_trip_survives_the_wrap_and_nonsense() {
+        let second = Duration::from_secs(1);
+        assert_eq!(round_trip(65_536 * 3, 65_536, 65_536), Some(second));
+        assert_eq!(round_trip(1000, 1000_u32.wrapping_sub(65_536), 0), Some(second));
+        assert_eq!(round_trip(1000, 1000, 5), Some(Duration::ZERO));
+        assert_eq!(round_trip(u32::MAX / 2, 0, 0), None);
+    }
+}

@@ -1,0 +1,154 @@
+//! Deadlines of many objects: a hashed wheel. Arming costs a push; nothing is ever searched or removed.
+//!
+//! An entry is a hint to look at an object at some time. The object itself knows whether it is due, so
+//! an entry that was overtaken fires harmlessly.
+
+use std::time::{Duration, Instant};
+
+/// Width of one slot; deadlines are kept to this precision, never early.
+const TICK: Duration = Duration::from_millis(2);
+
+/// Slots of the wheel, a multiple of 64: 2 s in one turn. A later deadline goes round again.
+const SLOTS: usize = 1024;
+
+/// A wheel of deadlines for objects named by `K`.
+pub(crate) struct Timers<K> {
+    epoch: Instant,
+    /// The next tick that has not fired.
+    next_tick: u64,
+    slots: Vec<Vec<(u64, K)>>,
+    occupied: [u64; SLOTS / 64],
+    /// Entries taken out of a slot while it fires.
+    due: Vec<K>,
+}
+
+impl<K: Copy> Timers<K> {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            epoch: now,
+            next_tick: 0,
+            slots: (0..SLOTS).map(|_| Vec::new()).collect(),
+            occupied: [0; SLOTS / 64],
+            due: Vec::new(),
+        }
+    }
+
+    fn tick_of(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.epoch);
+        (since.as_micros() as u64).div_ceil(TICK.as_micros() as u64)
+    }
+
+    /// Has `key` come out of [`Timers::pop_due`] at `at` or up to one tick later.
+    pub(crate) fn arm(&mut self, key: K, at: Instant) {
+        let tick = self.tick_of(at).max(self.next_tick);
+        let slot = tick as usize % SLOTS;
+        self.slots[slot].push((tick, key));
+        self.occupied[slot / 64] |= 1 << (slot % 64);
+    }
+
+    /// When something may be due next.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        let first = self.next_tick as usize % SLOTS;
+        let distance = (0..=SLOTS / 64).find_map(|step| {
+            let word = (first / 64 + step) % (SLOTS / 64);
+            let mut bits = self.occupied[word];
+            if step == 0 {
+                bits &= u64::MAX << (first % 64);
+            } else if step == SLOTS / 64 {
+                bits &= !(u64::MAX << (first % 64));
+            }
+            (bits != 0).then(|| {
+                let slot = word * 64 + bits.trailing_zeros() as usize;
+                (slot + SLOTS - first) % SLOTS
+            })
+        })?;
+        let micros = (self.next_tick + distance as u64).saturating_mul(TICK.as_micros() as u64);
+        self.epoch.checked_add(Duration::from_micros(micros))
+    }
+
+    /// Takes one key whose time has come.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
+        if let Some(key) = self.due.pop() {
+            return Some(key);
+        }
+        let elapsed = now.saturating_duration_since(self.epoch);
+        let now_tick = elapsed.as_micros() as u64 / TICK.as_micros() as u64;
+        // Slots further than one turn behind hold nothing that the last turn does not visit.
+        self.next_tick = self.next_tick.max(now_tick.saturating_sub(SLOTS as u64));
+        while self.next_tick <= now_tick {
+            let slot = self.next_tick as usize % SLOTS;
+            self.next_tick += 1;
+            if self.occupied[slot / 64] & 1 << (slot % 64) == 0 {
+                continue;
+            }
+            let due = &mut self.due;
+            self.slots[slot].retain(|&(tick, key)| {
+                let later = tick > now_tick;
+                if !later {
+                    due.push(key);
+                }
+                later
+            });
+            if self.slots[slot].is_empty() {
+                self.occupied[slot / 64] &= !(1 << (slot % 64));
+            }
+            if let Some(key) = self.due.pop() {
+                return Some(key);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(timers: &mut Timers<u32>, now: Instant) -> Vec<u32> {
+        let mut keys: Vec<_> = std::iter::from_fn(|| timers.pop_due(now)).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn keys_come_out_at_their_time_and_not_before() {
+        let start = Instant::now();
+        let mut timers = Timers::new(start);
+        let at = |ms| start + Duration::from_millis(ms);
+        timers.arm(1, at(10));
+        timers.arm(2, at(30));
+        timers.arm(3, at(30_000));
+        assert_eq!(timers.next_at(), Some(at(10)));
+        assert!(drain(&mut timers, at(9)).is_empty());
+        assert_eq!(drain(&mut timers, at(10)), [1]);
+        assert_eq!(timers.next_at(), Some(at(30)));
+        assert_eq!(drain(&mut timers, at(29_000)), [2]);
+        assert!(drain(&mut timers, at(29_999)).is_empty());
+        assert_eq!(drain(&mut timers, at(60_000)), [3]);
+        assert_eq!(timers.next_at(), None);
+    }
+
+    #[test]
+    fn a_deadline_in_the_past_fires_at_the_next_look() {
+        let start = Instant::now();
+        let mut timers = Timers::new(start);
+        let later = start + Duration::from_secs(5);
+        assert!(drain(&mut timers, later).is_empty());
+        timers.arm(7, start);
+        assert_eq!(drain(&mut timers, later + TICK), [7]);
+    }
+
+    #[test]
+    fn the_next_wake_is_never_later_than_an_armed_deadline() {
+        let start = Instant::now();
+        for offset in 0..3 * SLOTS as u64 {
+            let mut timers = Timers::new(start);
+            let now = start + TICK * offset as u32;
+            drain(&mut timers, now);
+            timers.arm(1, now + TICK * 5);
+            timers.arm(2, now + TICK * 900);
+            let next = timers.next_at().expect("two deadlines are armed");
+            assert!(next <= now + TICK * 5, "offset {offset}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The ICE-lite side of one transport (RFC 8445 §2.5): answers checks, knows which paths are validated,
+//! which of them is selected, and when consent to send has run out (RFC 7675).
+
+use std::time::{Duration, Instant};
+
+use rand::{Rng, RngExt};
+use wire::stun::{Builder, Class, IntegrityKey, Message, Method};
+
+use crate::outbox::Path;
+
+/// Validated paths of one transport at a time; a browser with several interfaces and both IP versions
+/// uses four to eight.
+pub(crate) const MAX_PATHS: usize = 16;
+
+/// A selected path that saw no check for this long gives way to another that did: the peer has moved
+/// without nominating. libwebrtc checks every path at least every 2.5 s.
+const STALE_AFTER: Duration = Duration::from_secs(6);
+
+/// Characters of ufrag and password (RFC 8445 §5.3: at least 4 and 22).
+const UFRAG_LEN: usize = 16;
+const PASSWORD_LEN: usize = 32;
+
+/// What ufrag and password are made of (RFC 8839 §5.4, `ice-char`).
+const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Unknown attributes named in one 420 response.
+const MAX_UNKNOWN: usize = 8;
+
+/// Our ufrag and password of one ICE generation.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Username fragment: what incoming checks are found by.
+    pub ufrag: String,
+    /// Password: the key of the checks' integrity.
+    pub password: String,
+}
+
+impl Credentials {
+    /// Fresh credentials; 6 bits of randomness a character.
+    pub fn generate(rng: &mut impl Rng) -> Self {
+        let mut text = |len| (0..len).map(|_| char::from(ICE_CHARS[rng.random_range(0..ICE_CHARS.len())])).collect();
+        Self { ufrag: text(UFRAG_LEN), password: text(PASSWORD_LEN) }
+    }
+}
+
+struct Generation {
+    credentials: Credentials,
+    key: IntegrityKey,
+}
+
+impl Generation {
+    fn new(credentials: Credentials) -> Self {
+        let key = IntegrityKey::short_term(&credentials.password);
+        Self { credentials, key }
+    }
+}
+
+struct Tuple {
+    path: Path,
+    checked_at: Instant,
+}
+
+/// What a check did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// Not answered: not authentic, or not a check at all.
+    Ignored,
+    /// Answered with an error; no state changed.
+    Refused,
+    /// The path is validated. `added`: it was not before; `evicted`: it took the place of that one.
+    Valid { added: bool, evicted: Option<Path>, restarted: bool },
+}
+
+/// The ICE state of one transport.
+pub(crate) struct Ice {
+    current: Generation,
+    /// Valid until the first check with the current credentials arrives (RFC 8445 §9).
+    previous: Option<Generation>,
+    tuples: Vec<Tuple>,
+    selected: Option<Path>,
+    consent_timeout: Duration,
+}
+
+impl Ice {
+    pub(crate) fn new(credentials: Credentials, consent_timeout: Duration) -> Self {
+        Self {
+            current: Generation::new(credentials),
+            previous: None,
+            tuples: Vec::new(),
+            selected: None,
+            consent_timeout,
+        }
+    }
+
+    /// Where to send.
+    pub(crate) fn selected(&self) -> Option<Path> {
+        self.selected
+    }
+
+    /// Every validated path.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = Path> {
+        self.tuples.iter().map(|tuple| tuple.path)
+    }
+
+    /// The ufrags under which checks for this transport may arrive.
+    pub(crate) fn ufrags(&self) -> impl Iterator<Item = &str> {
+        let previous = self.previous.as_ref().map(|old| old.credentials.ufrag.as_str());
+        std::iter::once(self.current.credentials.ufrag.as_str()).chain(previous)
+    }
+
+    /// Takes new credentials and returns the ufrag that is no longer valid, if one was left from before.
+    pub(crate) fn restart(&mut self, credentials: Credentials) -> Option<String> {
+        let old = std::mem::replace(&mut self.current, Generation::new(credentials));
+        self.previous.replace(old).map(|older| older.credentials.ufrag)
+    }
+
+    /// Forgets the credentials from before the restart; returns their ufrag.
+    pub(crate) fn finish_restart(&mut self) -> Option<String> {
+        self.previous.take().map(|old| old.credentials.ufrag)
+    }
+
+    /// Forgets a path that another transport proved to be behind.
+    pub(crate) fn forget(&mut self, path: &Path) {
+        self.tuples.retain(|tuple| tuple.path != *path);
+        if self.selected == Some(*path) {
+            let newest = self.tuples.iter().max_by_key(|tuple| tuple.checked_at);
+            self.selected = newest.map(|tuple| tuple.path);
+        }
+    }
+
+    /// Handles a binding request whose USERNAME named this transport; appends the answer to `out`.
+    pub(crate) fn receive_check(
+        &mut self,
+        now: Instant,
+        path: Path,
+        check: &Message<'_>,
+        out: &mut Vec<u8>,
+    ) -> Checked {
+        let ours = check.username().and_then(|name| name.split(':').next()).unwrap_or_default();
+        let is_current = ours == self.current.credentials.ufrag;
+        let generation = match &self.previous {
+            _ if is_current => &self.current,
+            Some(old) if ours == old.credentials.ufrag => old,
+            _ => return Checked::Ignored,
+        };
+        if !check.verify_integrity(&generation.key) {
+            return Checked::Ignored;
+        }
+        let id = check.transaction_id();
+        let mut unknown = [0; MAX_UNKNOWN];
+        let mut count = 0;
+        for (slot, kind) in unknown.iter_mut().zip(check.unknown_comprehension_required()) {
+            *slot = kind;
+            count += 1;
+        }
+        if count > 0 {
+            Builder::new(out, Class::Error, Method::BINDING, id)
+                .error_code(420, "Unknown Attribute")
+                .unknown_attributes(&unknown[..count])
+                .finish(Some(&generation.key));
+            return Checked::Refused;
+        }
+        if check.ice_controlled().is_some() {
+            // We are lite, so always controlled; a peer that believes the same has to switch
+            // (RFC 8445 §7.3.1.1).
+            Builder::new(out, Class::Error, Method::BINDING, id)
+                .error_code(487, "Role Conflict")
+                .finish(Some(&generation.key));
+            return Checked::Refused;
+        }
+        Builder::new(out, Class::Success, Method::BINDING, id)
+            .xor_mapped_address(path.peer)
+            .finish(Some(&generation.key));
+        let (added, evicted) = self.validate(now, path);
+        if self.selected.is_none() || check.use_candidate() {
+            self.selected = Some(path);
+        } else {
+            self.leave_stale_path(now);
+        }
+        Checked::Valid { added, evicted, restarted: is_current && self.previous.is_some() }
+    }
+
+    fn validate(&mut self, now: Instant, path: Path) -> (bool, Option<Path>) {
+        if let Some(tuple) = self.tuples.iter_mut().find(|tuple| tuple.path == path) {
+            tuple.checked_at = now;
+            return (false, None);
+        }
+        let mut evicted = None;
+        if self.tuples.len() >= MAX_PATHS {
+            let oldest = self
+                .tuples
+                .iter()
+                .enumerate()
+                .filter(|(_, tuple)| Some(tuple.path) != self.selected)
+                .min_by_key(|(_, tuple)| tuple.checked_at)
+                .map(|(index, _)| index);
+            evicted = oldest.map(|index| self.tuples.swap_remove(index).path);
+        }
+        self.tuples.push(Tuple { path, checked_at: now });
+        (true, evicted)
+    }
+
+    /// Selects the most recently checked path when the selected one has fallen silent.
+    fn leave_stale_path(&mut self, now: Instant) {
+        let is_stale = self
+            .tuples
+            .iter()
+            .find(|tuple| Some(tuple.path) == self.selected)
+            .is_none_or(|tuple| now.saturating_duration_since(tuple.checked_at) > STALE_AFTER);
+        if is_stale {
+            self.selected = self.tuples.iter().max_by_key(|tuple| tuple.checked_at).map(|tuple| tuple.path);
+        }
+    }
+
+    /// When consent on the last path runs out; `None` before the first valid check.
+    pub(crate) fn consent_ends_at(&self) -> Option<Instant> {
+        self.tuples.iter().map(|tuple| tuple.checked_at + self.consent_timeout).max()
+    }
+
+    /// Removes paths without consent, one a call. When none is left, consent is lost.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<Path> {
+        let timeout = self.consent_timeout;
+        let index = self.tuples.iter().position(|tuple| now >= tuple.checked_at + timeout)?;
+        let path = self.tuples.swap_remove(index).path;
+        if self.selected == Some(path) {
+            self.selected = None;
+            self.leave_stale_path(now);
+        }
+        Some(path)
+    }
+
+    /// Whether at least one path is validated.
+    pub(crate) fn is_connected(&self) -> bool {
+        !self.tuples.is_empty()
+    }
+}

@@ -1,0 +1,601 @@
+//! One worker's media state: its tables, which object a datagram belongs to, and commands.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use rand::RngExt;
+use rand::rngs::StdRng;
+use tracing::debug;
+use wire::codec::CodecKind;
+use wire::rtcp::ReportBlock;
+use wire::stun::{Class, Message, Method};
+use wire::{ExtSeqNo, PacketKind, SeqNo, Ssrc, classify};
+
+use crate::command::{
+    CloseReason, Command, CommandError, ConsumerSpec, Event, EventKind, ObjectId, ProducerSpec, Reply, Settings,
+};
+use crate::consumer::Consumer;
+use crate::outbox::{Outbox, Path};
+use crate::producer::{KeyFrameRequest, Producer};
+use crate::router::Router;
+use crate::stats::Drops;
+use crate::table::{Key, Table};
+use crate::timers::Timers;
+use crate::transport::{Checked, Credentials, DtlsEvent, DtlsSession, DtlsShared, Ice, RemoteDtls, WebRtcTransport};
+
+/// First report after a transport connects; later ones follow about every second.
+const FIRST_REPORT_AFTER: Duration = Duration::from_millis(300);
+
+/// One received datagram.
+pub struct Datagram<'a> {
+    /// Where it came from, and to which of our sockets and addresses.
+    pub path: Path,
+    /// When the kernel received it.
+    pub received_at: Instant,
+    /// Its bytes; decrypted in place.
+    pub bytes: &'a mut [u8],
+}
+
+/// Events that nobody has taken yet. Bounded by what commands and peers can make: each object ends once.
+#[derive(Default)]
+pub(crate) struct Events(VecDeque<Event>);
+
+impl Events {
+    pub(crate) fn push(&mut self, router: ObjectId, kind: EventKind) {
+        self.0.push_back(Event { router, kind });
+    }
+}
+
+/// One worker's media state. It does no I/O: it is told the time, and its output goes into an [`Outbox`].
+pub struct Worker {
+    epoch: Instant,
+    unix_at_epoch: Duration,
+    consent_timeout: Duration,
+    dtls: DtlsShared,
+    pub(crate) rng: StdRng,
+    pub(crate) routers: Table<Router>,
+    pub(crate) transports: Table<WebRtcTransport>,
+    pub(crate) producers: Table<Producer>,
+    pub(crate) consumers: Table<Consumer>,
+    pub(crate) by_path: HashMap<Path, Key<WebRtcTransport>, FixedState>,
+    by_ufrag: HashMap<String, Key<WebRtcTransport>, FixedState>,
+    timers: Timers<Key<WebRtcTransport>>,
+    pub(crate) events: Events,
+    pub(crate) drops: Drops,
+    /// Key frame requests to send at the end of the turn.
+    pub(crate) key_frames: Vec<(Key<WebRtcTransport>, KeyFrameRequest)>,
+    /// Scratch space of NACKs and receiver reports.
+    pub(crate) asked: Vec<SeqNo>,
+    pub(crate) blocks: Vec<ReportBlock>,
+}
+
+impl Worker {
+    /// A worker without objects. All its randomness comes from `rng`, which must be fit for
+    /// cryptography outside of tests.
+    ///
+    /// # Errors
+    /// When the DTLS library refuses its configuration.
+    pub fn new(settings: Settings, rng: StdRng) -> Result<Self, dimpl::Error> {
+        Ok(Self {
+            epoch: settings.now,
+            unix_at_epoch: settings.unix_now,
+            consent_timeout: settings.consent_timeout,
+            dtls: DtlsShared::new(settings.certificate)?,
+            rng,
+            routers: Table::default(),
+            transports: Table::default(),
+            producers: Table::default(),
+            consumers: Table::default(),
+            by_path: HashMap::default(),
+            by_ufrag: HashMap::default(),
+            timers: Timers::new(settings.now),
+            events: Events::default(),
+            drops: Drops::default(),
+            key_frames: Vec::with_capacity(64),
+            asked: Vec::with_capacity(crate::producer::MAX_PER_NACK),
+            blocks: Vec::with_capacity(64),
+        })
+    }
+
+    /// Takes in one datagram. What it is and whose is decided by its first byte and its path.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>, out: &mut Outbox) {
+        let Datagram { path, received_at, bytes } = datagram;
+        let kind = classify(bytes);
+        if kind == PacketKind::Stun {
+            self.receive_stun(now, path, bytes, out);
+            return;
+        }
+        if kind == PacketKind::Other {
+            self.drops.unknown_protocol += 1;
+            return;
+        }
+        let Some(key) = self.transport_at(&path) else {
+            self.drops.unvalidated_path += 1;
+            return;
+        };
+        if let Some(transport) = self.transports.get_mut(key) {
+            transport.counters.datagrams_received += 1;
+            transport.counters.bytes_received += bytes.len() as u64;
+        }
+        match kind {
+            PacketKind::Rtp => self.receive_rtp((now, received_at), key, bytes, out),
+            PacketKind::Rtcp => self.receive_rtcp(now, key, bytes, out),
+            _ => self.receive_dtls(now, key, bytes, out),
+        }
+        if !self.key_frames.is_empty() {
+            self.send_key_frame_requests(out);
+        }
+    }
+
+    /// Does everything whose time has come.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(key) = self.timers.pop_due(now) {
+            let Some(transport) = self.transports.get_mut(key) else { continue };
+            transport.armed_at = None;
+            if transport.dtls.timeout_at().is_some_and(|at| at <= now) {
+                self.poll_dtls(now, key, out);
+            }
+            self.expire_paths(now, key);
+            self.send_due_rtcp(now, key, out);
+            self.rearm(key);
+        }
+    }
+
+    /// When [`Worker::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next_at()
+    }
+
+    /// Takes the oldest event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.0.pop_front()
+    }
+
+    /// What was dropped so far, by reason.
+    pub fn drops(&self) -> Drops {
+        self.drops
+    }
+
+    /// How many routers, transports, producers and consumers live.
+    pub fn object_counts(&self) -> [usize; 4] {
+        [self.routers.len(), self.transports.len(), self.producers.len(), self.consumers.len()]
+    }
+
+    /// Time since the Unix epoch at `now`.
+    pub(crate) fn unix_at(&self, now: Instant) -> Duration {
+        self.unix_at_epoch + now.saturating_duration_since(self.epoch)
+    }
+
+    /// Has the wheel know the transport's deadline, if that is sooner than what it knows.
+    pub(crate) fn rearm(&mut self, key: Key<WebRtcTransport>) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let Some(at) = transport.deadline() else { return };
+        if transport.armed_at.is_none_or(|armed| at < armed) {
+            transport.armed_at = Some(at);
+            self.timers.arm(key, at);
+        }
+    }
+
+    fn receive_stun(&mut self, now: Instant, path: Path, bytes: &[u8], out: &mut Outbox) {
+        let Ok(message) = Message::parse(bytes) else {
+            self.drops.bad_stun += 1;
+            return;
+        };
+        let ours = message.username().and_then(|name| name.split(':').next());
+        let key = ours.and_then(|ufrag| self.by_ufrag.get(ufrag)).copied();
+        let is_request = message.class() == Class::Request && message.method() == Method::BINDING;
+        let (Some(key), true) = (key, is_request) else {
+            // An indication only keeps a path open (RFC 8445 §11) and asks for nothing.
+            let is_indication = message.class() == Class::Indication;
+            self.drops.bad_stun += u64::from(!is_indication);
+            return;
+        };
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let was_connected = transport.is_connected();
+        let (arena, start) = out.begin();
+        let checked = transport.ice.receive_check(now, path, &message, arena);
+        out.commit(start, path, key.index());
+        match checked {
+            Checked::Ignored => self.drops.bad_stun += 1,
+            Checked::Refused => {}
+            Checked::Valid { added, evicted, restarted } => {
+                if let Some(evicted) = evicted {
+                    self.by_path.remove(&evicted);
+                }
+                if added {
+                    self.take_path(path, key);
+                }
+                if restarted && let Some(transport) = self.transports.get_mut(key) {
+                    let old = transport.ice.finish_restart();
+                    old.map(|ufrag| self.by_ufrag.remove(&ufrag));
+                }
+                if added && !was_connected {
+                    self.poll_dtls(now, key, out);
+                }
+                self.rearm(key);
+            }
+        }
+    }
+
+    /// Gives a path to the transport that proved to be behind it, also if another one had it.
+    fn take_path(&mut self, path: Path, key: Key<WebRtcTransport>) {
+        if let Some(other) = self.by_path.insert(path, key)
+            && other != key
+            && let Some(transport) = self.transports.get_mut(other)
+        {
+            transport.ice.forget(&path);
+        }
+    }
+
+    fn receive_dtls(&mut self, now: Instant, key: Key<WebRtcTransport>, bytes: &[u8], out: &mut Outbox) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        if !transport.dtls.receive(now, bytes) {
+            self.drops.refused_dtls += 1;
+        }
+        self.poll_dtls(now, key, out);
+        self.rearm(key);
+    }
+
+    fn poll_dtls(&mut self, now: Instant, key: Key<WebRtcTransport>, out: &mut Outbox) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        // Nothing can be sent before ICE has found a path; the handshake waits for it.
+        let Some(path) = transport.ice.selected() else { return };
+        let event = transport.dtls.poll(now, &mut |bytes: &[u8]| out.push(path, key.index(), bytes));
+        let reason = match event {
+            None => return,
+            Some(DtlsEvent::Connected(keys)) => {
+                transport.set_keys(*keys);
+                transport.report_at = Some(now + FIRST_REPORT_AFTER);
+                self.media_can_flow(now, key, out);
+                return;
+            }
+            Some(DtlsEvent::FingerprintMismatch) => CloseReason::FingerprintMismatch,
+            Some(DtlsEvent::Failed(error)) => CloseReason::DtlsFailed(error),
+            Some(DtlsEvent::Closed) => CloseReason::PeerClosed,
+        };
+        self.close_transport_itself(key, reason);
+    }
+
+    fn media_can_flow(&mut self, now: Instant, key: Key<WebRtcTransport>, out: &mut Outbox) {
+        let Some(transport) = self.transports.get(key) else { return };
+        let id = transport.id;
+        let consumers = transport.consumers.clone();
+        if let Some(router) = self.routers.get(transport.router) {
+            self.events.push(router.id, EventKind::TransportConnected(id));
+        }
+        for consumer in consumers {
+            self.want_key_frames(now, consumer, false);
+        }
+        self.send_key_frame_requests(out);
+    }
+
+    fn expire_paths(&mut self, now: Instant, key: Key<WebRtcTransport>) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let mut expired = false;
+        while let Some(path) = transport.ice.expire(now) {
+            self.by_path.remove(&path);
+            expired = true;
+        }
+        if expired && !transport.ice.is_connected() {
+            self.close_transport_itself(key, CloseReason::ConsentLost);
+        }
+    }
+
+    fn close_transport_itself(&mut self, key: Key<WebRtcTransport>, reason: CloseReason) {
+        let Some(transport) = self.transports.get(key) else { return };
+        debug!(transport = %transport.id, ?reason, "transport closed");
+        let id = transport.id;
+        if let Some(router) = self.routers.get(transport.router) {
+            self.events.push(router.id, EventKind::TransportClosed(id, reason));
+        }
+        self.close_transport(key);
+    }
+}
+
+/// Commands.
+impl Worker {
+    /// Answers a command at once.
+    ///
+    /// # Errors
+    /// When it names an object that is closed, or asks for what the limits forbid; nothing has changed then.
+    pub fn handle_command(&mut self, now: Instant, command: Command, out: &mut Outbox) -> Result<Reply, CommandError> {
+        let reply = match command {
+            Command::CreateRouter { id } => Reply::Router(self.routers.insert(Router { id, transports: Vec::new() })),
+            Command::CloseRouter { router } => {
+                self.close_router(now, router, out);
+                Reply::Done
+            }
+            Command::CreateTransport { id, router } => self.create_transport(now, id, router)?,
+            Command::ConnectTransport { transport, remote } => self.connect_transport(now, transport, remote, out)?,
+            Command::RestartIce { transport } => self.restart_ice(transport)?,
+            Command::CloseTransport { transport } => {
+                self.say_goodbye(now, transport, out);
+                self.close_transport(transport);
+                Reply::Done
+            }
+            Command::Produce { transport, spec } => self.produce(transport, &spec)?,
+            Command::PauseProducer { producer, paused } => self.pause_producer(now, producer, paused)?,
+            Command::CloseProducer { producer } => {
+                self.close_producer(producer, true);
+                Reply::Done
+            }
+            Command::Consume { transport, specs } => {
+                let mut results = Vec::with_capacity(specs.len());
+                for spec in specs {
+                    results.push(self.consume(now, transport, spec));
+                }
+                Reply::Consumers(results)
+            }
+            Command::PauseConsumer { consumer, paused } => self.pause_consumer(now, consumer, paused)?,
+            Command::SetPreferredLayers { consumer, spatial, temporal: _ } => {
+                self.set_preferred(now, consumer, spatial)?
+            }
+            Command::RequestKeyFrame { consumer } => {
+                self.consumers.get(consumer).ok_or(CommandError::NoConsumer)?;
+                self.want_key_frames(now, consumer, true);
+                Reply::Done
+            }
+            Command::CloseConsumer { consumer } => {
+                self.close_consumer(consumer, false);
+                Reply::Done
+            }
+            Command::TransportStats { transport } => Reply::TransportStats(Box::new(
+                self.transports.get(transport).ok_or(CommandError::NoTransport)?.stats(),
+            )),
+            Command::ProducerStats { producer } => {
+                Reply::ProducerStats(Box::new(self.producers.get(producer).ok_or(CommandError::NoProducer)?.stats()))
+            }
+            Command::ConsumerStats { consumer } => self.consumer_stats(consumer)?,
+        };
+        self.send_key_frame_requests(out);
+        Ok(reply)
+    }
+
+    fn create_transport(&mut self, now: Instant, id: ObjectId, router: Key<Router>) -> Result<Reply, CommandError> {
+        self.routers.get(router).ok_or(CommandError::NoRouter)?;
+        let credentials = self.fresh_credentials();
+        let ice = Ice::new(credentials.clone(), self.consent_timeout);
+        let dtls = DtlsSession::new(self.dtls.clone());
+        let rtcp_ssrc = Ssrc::new(self.rng.random());
+        let transport = WebRtcTransport::new(now, id, router, (ice, dtls), rtcp_ssrc);
+        let key = self.transports.insert(transport);
+        self.by_ufrag.insert(credentials.ufrag.clone(), key);
+        if let Some(router) = self.routers.get_mut(router) {
+            router.transports.push(key);
+        }
+        Ok(Reply::Transport(key, credentials))
+    }
+
+    /// Credentials whose ufrag no transport has: checks are told apart by it.
+    fn fresh_credentials(&mut self) -> Credentials {
+        loop {
+            let credentials = Credentials::generate(&mut self.rng);
+            if !self.by_ufrag.contains_key(&credentials.ufrag) {
+                return credentials;
+            }
+        }
+    }
+
+    fn connect_transport(
+        &mut self,
+        now: Instant,
+        key: Key<WebRtcTransport>,
+        remote: RemoteDtls,
+        out: &mut Outbox,
+    ) -> Result<Reply, CommandError> {
+        let transport = self.transports.get_mut(key).ok_or(CommandError::NoTransport)?;
+        if transport.dtls.is_started() {
+            return Err(CommandError::AlreadyConnected);
+        }
+        transport.dtls.start(now, remote);
+        self.poll_dtls(now, key, out);
+        self.rearm(key);
+        Ok(Reply::Done)
+    }
+
+    fn restart_ice(&mut self, key: Key<WebRtcTransport>) -> Result<Reply, CommandError> {
+        self.transports.get(key).ok_or(CommandError::NoTransport)?;
+        let credentials = self.fresh_credentials();
+        let transport = self.transports.get_mut(key).ok_or(CommandError::NoTransport)?;
+        if let Some(old) = transport.ice.restart(credentials.clone()) {
+            self.by_ufrag.remove(&old);
+        }
+        self.by_ufrag.insert(credentials.ufrag.clone(), key);
+        Ok(Reply::Ice(credentials))
+    }
+
+    fn produce(&mut self, key: Key<WebRtcTransport>, spec: &ProducerSpec) -> Result<Reply, CommandError> {
+        let epoch = self.epoch;
+        let transport = self.transports.get_mut(key).ok_or(CommandError::NoTransport)?;
+        transport.check_producer(spec)?;
+        let producer = self.producers.insert(Producer::new(transport.router, key, spec));
+        transport.add_producer(producer, spec, epoch);
+        Ok(Reply::Producer(producer))
+    }
+
+    fn pause_producer(&mut self, now: Instant, key: Key<Producer>, paused: bool) -> Result<Reply, CommandError> {
+        let producer = self.producers.get_mut(key).ok_or(CommandError::NoProducer)?;
+        producer.paused = paused;
+        let (live, streams) = (producer.live, producer.streams.len());
+        for consumer in producer.audience.clone() {
+            if let Some(consumer) = self.consumers.get_mut(consumer) {
+                consumer.set_paused(None, Some(paused), live, streams);
+            }
+            self.want_key_frames(now, consumer, false);
+        }
+        Ok(Reply::Done)
+    }
+
+    fn consume(
+        &mut self,
+        now: Instant,
+        key: Key<WebRtcTransport>,
+        spec: ConsumerSpec,
+    ) -> Result<(Key<Consumer>, bool), CommandError> {
+        let transport = self.transports.get_mut(key).ok_or(CommandError::NoTransport)?;
+        let producer = self.producers.get_mut(spec.producer).ok_or(CommandError::NoProducer)?;
+        if producer.router != transport.router {
+            return Err(CommandError::OtherRouter);
+        }
+        transport.check_consumer([Some(spec.ssrc), spec.rtx_ssrc])?;
+        // Far from the wrap, so that no roll-over is ambiguous at the start (RFC 3711 §3.3.1).
+        let first = [0; 2].map(|_| ExtSeqNo::new(self.rng.random_range(1..1 << 14)));
+        let (ssrc, rtx_ssrc) = (spec.ssrc, spec.rtx_ssrc);
+        let codec: CodecKind = producer.codec();
+        let mut consumer = Consumer::new(key, producer, codec, spec, (first[0], first[1]));
+        consumer.set_paused(None, None, producer.live, producer.streams.len());
+        let producer_paused = producer.paused;
+        let consumer = self.consumers.insert(consumer);
+        producer.audience.push(consumer);
+        transport.add_consumer(consumer, ssrc, rtx_ssrc);
+        self.want_key_frames(now, consumer, false);
+        Ok((consumer, producer_paused))
+    }
+
+    fn pause_consumer(&mut self, now: Instant, key: Key<Consumer>, paused: bool) -> Result<Reply, CommandError> {
+        let consumer = self.consumers.get_mut(key).ok_or(CommandError::NoConsumer)?;
+        let (live, streams) = self
+            .producers
+            .get(consumer.spec.producer)
+            .map_or((0, 1), |producer| (producer.live, producer.streams.len()));
+        consumer.set_paused(Some(paused), None, live, streams);
+        self.want_key_frames(now, key, false);
+        Ok(Reply::Done)
+    }
+
+    fn set_preferred(&mut self, now: Instant, key: Key<Consumer>, spatial: u8) -> Result<Reply, CommandError> {
+        let consumer = self.consumers.get_mut(key).ok_or(CommandError::NoConsumer)?;
+        let producer = self.producers.get(consumer.spec.producer);
+        let (live, streams) = producer.map_or((0, 1), |p| (p.live, p.streams.len()));
+        consumer.set_preferred(spatial, live, streams);
+        self.want_key_frames(now, key, false);
+        Ok(Reply::Done)
+    }
+
+    fn consumer_stats(&self, key: Key<Consumer>) -> Result<Reply, CommandError> {
+        let consumer = self.consumers.get(key).ok_or(CommandError::NoConsumer)?;
+        let mut stats = consumer.stats();
+        stats.round_trip = self.transports.get(consumer.transport).map(WebRtcTransport::round_trip);
+        Ok(Reply::ConsumerStats(Box::new(stats)))
+    }
+}
+
+/// Closing: after `close_x`, no key of `x` resolves anywhere.
+impl Worker {
+    fn close_router(&mut self, now: Instant, key: Key<Router>, out: &mut Outbox) {
+        let Some(router) = self.routers.remove(key) else { return };
+        for transport in router.transports {
+            self.say_goodbye(now, transport, out);
+            self.close_transport(transport);
+        }
+    }
+
+    fn say_goodbye(&mut self, now: Instant, key: Key<WebRtcTransport>, out: &mut Outbox) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let Some(path) = transport.ice.selected() else { return };
+        transport.dtls.close(now, &mut |bytes: &[u8]| out.push(path, key.index(), bytes));
+    }
+
+    fn close_transport(&mut self, key: Key<WebRtcTransport>) {
+        let Some(transport) = self.transports.get(key) else { return };
+        let (producers, consumers) = (transport.producers.clone(), transport.consumers.clone());
+        for producer in producers {
+            self.announce_producer_closed(producer);
+            self.close_producer(producer, true);
+        }
+        for consumer in consumers {
+            self.close_consumer(consumer, false);
+        }
+        let Some(transport) = self.transports.remove(key) else { return };
+        for path in transport.ice.paths() {
+            if self.by_path.get(&path) == Some(&key) {
+                self.by_path.remove(&path);
+            }
+        }
+        for ufrag in transport.ice.ufrags() {
+            self.by_ufrag.remove(ufrag);
+        }
+        if let Some(router) = self.routers.get_mut(transport.router) {
+            router.transports.retain(|&other| other != key);
+        }
+    }
+
+    fn announce_producer_closed(&mut self, key: Key<Producer>) {
+        if let Some(producer) = self.producers.get(key)
+            && let Some(router) = self.routers.get(producer.router)
+        {
+            self.events.push(router.id, EventKind::ProducerClosed(producer.id));
+        }
+    }
+
+    fn close_producer(&mut self, key: Key<Producer>, announce: bool) {
+        let Some(producer) = self.producers.remove(key) else { return };
+        for consumer in producer.audience {
+            self.close_consumer(consumer, announce);
+        }
+        if let Some(transport) = self.transports.get_mut(producer.transport) {
+            transport.remove_producer(key);
+        }
+    }
+
+    fn close_consumer(&mut self, key: Key<Consumer>, announce: bool) {
+        let Some(consumer) = self.consumers.remove(key) else { return };
+        if announce && let Some(router) = self.routers.get(consumer.router) {
+            self.events.push(router.id, EventKind::ConsumerClosed(consumer.id));
+        }
+        if let Some(producer) = self.producers.get_mut(consumer.spec.producer) {
+            producer.audience.retain(|&other| other != key);
+        }
+        if let Some(transport) = self.transports.get_mut(consumer.transport) {
+            transport.remove_consumer(key);
+        }
+    }
+
+    /// Panics unless every relation between objects leads both ways and every key resolves. For tests.
+    pub fn check(&self) {
+        for (key, transport) in self.transports.iter() {
+            let router = self.routers.get(transport.router).expect("a transport has a router");
+            assert!(router.transports.contains(&key), "its router knows the transport");
+            for producer in &transport.producers {
+                let producer = self.producers.get(*producer).expect("its producers live");
+                assert_eq!(producer.transport, key);
+            }
+            for consumer in &transport.consumers {
+                let consumer = self.consumers.get(*consumer).expect("its consumers live");
+                assert_eq!(consumer.transport, key);
+            }
+            for path in transport.ice.paths() {
+                assert_eq!(self.by_path.get(&path), Some(&key), "its paths lead to it");
+            }
+            for ufrag in transport.ice.ufrags() {
+                assert_eq!(self.by_ufrag.get(ufrag), Some(&key), "its ufrags lead to it");
+            }
+        }
+        for (_, router) in self.routers.iter() {
+            assert!(router.transports.iter().all(|&key| self.transports.get(key).is_some()));
+        }
+        for (key, producer) in self.producers.iter() {
+            let transport = self.transports.get(producer.transport).expect("its transport lives");
+            assert!(transport.producers.contains(&key));
+            assert!(producer.audience.iter().all(|&key| self.consumers.get(key).is_some()));
+        }
+        for (key, consumer) in self.consumers.iter() {
+            let transport = self.transports.get(consumer.transport).expect("its transport lives");
+            assert!(transport.consumers.contains(&key));
+            let producer = self.producers.get(consumer.spec.producer).expect("its producer lives");
+            assert!(producer.audience.contains(&key));
+        }
+        let paths: usize = self.transports.iter().map(|(_, t)| t.ice.paths().count()).sum();
+        assert_eq!(self.by_path.len(), paths, "every path belongs to a transport");
+        let ufrags: usize = self.transports.iter().map(|(_, t)| t.ice.ufrags().count()).sum();
+        assert_eq!(self.by_ufrag.len(), ufrags, "every ufrag belongs to a transport");
+    }
+
+    /// Where the transport sends to; for tests and logs of the driver.
+    pub fn selected_peer(&self, key: Key<WebRtcTransport>) -> Option<SocketAddr> {
+        self.transports.get(key)?.ice.selected().map(|path| path.peer)
+    }
+}

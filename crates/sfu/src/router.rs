@@ -1,0 +1,176 @@
+//! A room's media as a handle, and the stream of what happens in it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rand::RngExt;
+use sfu_core::{CloseReason, Command, Key, Reply};
+use tokio::sync::mpsc;
+use wire::ortc::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, RtpCapabilities};
+
+use crate::candidates::Candidates;
+use crate::error::WorkerError;
+use crate::id::{self, ConsumerId, ProducerId, RouterId, TransportId};
+use crate::link::{Guard, Incarnation, Link};
+use crate::transport::WebRtcTransport;
+
+/// Events of one router that may wait to be taken: every object of two full rooms closing at once.
+const MAX_EVENTS: usize = 16_384;
+
+/// Something happened in a router that nobody asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouterEvent {
+    /// ICE and DTLS of a transport are through.
+    TransportConnected {
+        /// Which.
+        transport: TransportId,
+    },
+    /// A transport closed by itself, and with it its producers and consumers.
+    TransportClosed {
+        /// Which.
+        transport: TransportId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A producer closed because its transport did.
+    ProducerClosed {
+        /// Which.
+        producer: ProducerId,
+    },
+    /// A consumer closed because its producer did.
+    ConsumerClosed {
+        /// Which.
+        consumer: ConsumerId,
+    },
+    /// Another stream of its producer is forwarded to a consumer.
+    ConsumerLayers {
+        /// Which.
+        consumer: ConsumerId,
+        /// The stream that is forwarded; `None` while none is.
+        spatial_layer: Option<u8>,
+    },
+    /// The worker failed: every object of this router is gone, make a new router.
+    WorkerDied,
+}
+
+/// What happens in one router.
+#[derive(Debug)]
+pub struct RouterEvents(pub(crate) mpsc::Receiver<RouterEvent>);
+
+impl RouterEvents {
+    /// The next event; `None` when the router is closed.
+    pub async fn next(&mut self) -> Option<RouterEvent> {
+        self.0.recv().await
+    }
+}
+
+/// A room's media on one worker. Closes when its last clone and the last object made from it are dropped.
+#[derive(Clone)]
+pub struct Router(Arc<RouterInner>);
+
+struct RouterInner {
+    id: RouterId,
+    key: Key<sfu_core::Router>,
+    link: Link,
+    guard: Guard,
+    candidates: Arc<Candidates>,
+    worker: usize,
+    fingerprints: Arc<[DtlsFingerprint]>,
+}
+
+/// What a new transport is to be like.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct WebRtcTransportOptions {}
+
+/// What every router of a worker needs to know of it.
+#[derive(Clone)]
+pub(crate) struct WorkerFacts {
+    pub(crate) index: usize,
+    pub(crate) link: Link,
+    pub(crate) candidates: Arc<Candidates>,
+    pub(crate) fingerprints: Arc<[DtlsFingerprint]>,
+}
+
+impl Router {
+    pub(crate) async fn create(facts: WorkerFacts) -> Result<(Self, RouterEvents), WorkerError> {
+        let WorkerFacts { index, link, candidates, fingerprints } = facts;
+        let of = link.incarnation();
+        let id = id::fresh();
+        let (sender, events) = mpsc::channel(MAX_EVENTS);
+        link.subscribe(id, sender).await?;
+        let (result, pending) = link.ask(of, Command::CreateRouter { id }).await?;
+        let Reply::Router(key) = result? else { unreachable!("CreateRouter is answered by Router") };
+        let guard = Guard::new(link.clone(), of, Command::CloseRouter { router: key });
+        pending.keep();
+        let id = id.into();
+        let inner = RouterInner { id, key, link, guard, candidates, worker: index, fingerprints };
+        Ok((Self(Arc::new(inner)), RouterEvents(events)))
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &RouterId {
+        &self.0.id
+    }
+
+    /// Which worker it runs on.
+    pub fn worker(&self) -> usize {
+        self.0.worker
+    }
+
+    /// What may be sent into it.
+    pub fn rtp_capabilities(&self) -> &'static RtpCapabilities {
+        wire::ortc::router_rtp_capabilities()
+    }
+
+    /// Whether its worker failed or was stopped since.
+    pub fn is_closed(&self) -> bool {
+        self.0.link.incarnation() != self.incarnation()
+    }
+
+    /// Makes a transport that waits for a browser.
+    ///
+    /// # Errors
+    /// When the worker is gone.
+    pub async fn create_webrtc_transport(
+        &self,
+        _options: WebRtcTransportOptions,
+    ) -> Result<WebRtcTransport, WorkerError> {
+        let (link, of) = (&self.0.link, self.incarnation());
+        let id = id::fresh();
+        let command = Command::CreateTransport { id, router: self.0.key };
+        let (result, pending) = link.ask(of, command).await?;
+        let Reply::Transport(key, credentials) = result? else {
+            unreachable!("CreateTransport is answered by Transport")
+        };
+        let guard = Guard::new(link.clone(), of, Command::CloseTransport { transport: key });
+        pending.keep();
+        Ok(WebRtcTransport::new(crate::transport::Parts {
+            id: id.into(),
+            key,
+            guard,
+            link: link.clone(),
+            router: self.clone(),
+            ice_parameters: ice_parameters(credentials),
+            ice_candidates: self.0.candidates.of_worker(self.0.worker),
+            dtls_parameters: DtlsParameters { role: DtlsRole::Auto, fingerprints: self.0.fingerprints.to_vec() },
+            next_ssrc: AtomicU32::new(rand::rng().random()),
+            next_mid: AtomicU32::new(0),
+        }))
+    }
+
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.0.guard.of()
+    }
+}
+
+/// Our ICE parameters as clients want them.
+pub(crate) fn ice_parameters(credentials: sfu_core::Credentials) -> IceParameters {
+    IceParameters { username_fragment: credentials.ufrag, password: credentials.password, ice_lite: true }
+}
+
+/// Numbers that are never given out twice by one counter.
+pub(crate) fn take(counter: &AtomicU32) -> u32 {
+    counter.fetch_add(1, Ordering::Relaxed)
+}
