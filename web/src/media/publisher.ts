@@ -7,7 +7,7 @@ import type { types } from 'mediasoup-client';
 
 import { ProtocolError } from '../protocol/errors';
 import type { Signalling } from '../protocol/events';
-import type { Source } from '../protocol/messages';
+import type { Source } from '../protocol/generated/messages';
 import { backOff } from '../protocol/retry';
 import type { Transports } from './transports';
 

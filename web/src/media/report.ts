@@ -2,7 +2,7 @@
 
 import type { types } from 'mediasoup-client';
 
-import type { Direction, NewProducer, Source } from '../protocol/messages';
+import type { Direction, NewProducer, Source } from '../protocol/generated/messages';
 
 export interface InboundReport extends Omit<NewProducer, 'paused'> {
   consumerId: string;

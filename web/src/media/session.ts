@@ -1,7 +1,7 @@
 /** Everything that hangs on one seat: both connections, what goes out on one and what comes in on the other. */
 
 import type { Signalling } from '../protocol/events';
-import type { NewProducer, Source } from '../protocol/messages';
+import type { IceServer, NewProducer, Source } from '../protocol/generated/messages';
 import type { Explanation } from './failure';
 import { Publisher, type Wish } from './publisher';
 import { reportOf, type MediaReport } from './report';
@@ -22,7 +22,7 @@ export class MediaSession {
   readonly #publisher: Publisher;
   readonly subscriber: Subscriber;
 
-  constructor(signalling: Signalling, iceServers: RTCIceServer[], handlers: MediaHandlers) {
+  constructor(signalling: Signalling, iceServers: IceServer[], handlers: MediaHandlers) {
     this.#transports = new Transports(signalling, iceServers, handlers);
     this.#publisher = new Publisher(this.#transports, signalling, (source, message) =>
       handlers.onPublishError(source, message),

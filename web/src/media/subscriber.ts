@@ -7,7 +7,7 @@ import type { types } from 'mediasoup-client';
 
 import { ProtocolError } from '../protocol/errors';
 import type { Signalling } from '../protocol/events';
-import type { ConsumeRefusal, ConsumerOptions, NewProducer } from '../protocol/messages';
+import type { ConsumeOutcome, NewProducer } from '../protocol/generated/messages';
 import { backOff } from '../protocol/retry';
 import type { Transports } from './transports';
 
@@ -129,23 +129,35 @@ export class Subscriber {
   async #consume(producerIds: string[]): Promise<void> {
     const device = await this.#transports.device();
     const transport = await this.#transports.recv();
-    const { consumers } = await this.#signalling.request('consume', {
+    const answer = await this.#signalling.request('consume', {
       transportId: transport.id,
       producerIds,
       rtpCapabilities: device.recvRtpCapabilities,
     });
+    const outcomes = 'consumers' in answer ? answer.consumers : [answer.consumer];
     // In one turn, so that the library makes one offer and answer for all of them.
-    const created = await Promise.all(consumers.map((answer) => this.#create(transport, answer)));
+    const created = await Promise.all(outcomes.map((outcome) => this.#create(transport, outcome)));
     const consumerIds = created.filter((id) => id !== undefined);
-    if (consumerIds.length > 0) await this.#signalling.request('resume-consumer', { consumerIds });
+    if (consumerIds.length > 0) await this.#resume(consumerIds);
   }
 
-  async #create(
-    transport: types.Transport,
-    answer: ConsumerOptions | ConsumeRefusal,
-  ): Promise<string | undefined> {
+  async #resume(consumerIds: string[]): Promise<void> {
+    try {
+      await this.#signalling.request('resume-consumer', { consumerIds });
+    } catch (error) {
+      // All or none: one that ended in the meantime must not keep the others dark.
+      if (!isNotFound(error)) throw error;
+      for (const consumerId of consumerIds) {
+        await this.#signalling.request('resume-consumer', { consumerId }).catch((each: unknown) => {
+          if (!isNotFound(each)) throw each;
+        });
+      }
+    }
+  }
+
+  async #create(transport: types.Transport, answer: ConsumeOutcome): Promise<string | undefined> {
     if ('error' in answer) {
-      this.#retry([answer.producerId], new ProtocolError(answer.code ?? 'UNKNOWN', answer.error));
+      this.#retry([answer.producerId], new ProtocolError(answer.code, answer.error));
       return undefined;
     }
     let consumer: types.Consumer;
@@ -214,6 +226,10 @@ export class Subscriber {
     // When it fails the consumer is gone anyway, with its transport.
     this.#signalling.request('close-consumer', { consumerId }).catch(() => undefined);
   }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof ProtocolError && error.code === 'NOT_FOUND';
 }
 
 /** Browsers count either from the page's start or from the epoch. */

@@ -6,7 +6,7 @@
 import { Device, type types } from 'mediasoup-client';
 
 import type { Signalling } from '../protocol/events';
-import type { Direction } from '../protocol/messages';
+import type { Direction, IceServer } from '../protocol/generated/messages';
 import { explain, type ConnectionFacts, type Explanation } from './failure';
 
 export type TransportLink = 'idle' | 'connecting' | 'connected' | 'unstable' | 'failed';
@@ -30,7 +30,7 @@ interface Entry {
 
 export class Transports {
   readonly #signalling: Signalling;
-  readonly #iceServers: RTCIceServer[];
+  readonly #iceServers: IceServer[];
   readonly #handlers: TransportHandlers;
   readonly #entries = new Map<Direction, Entry>();
   #device: Promise<Device> | undefined;
@@ -38,7 +38,7 @@ export class Transports {
   #recv: Promise<types.Transport> | undefined;
   #closed = false;
 
-  constructor(signalling: Signalling, iceServers: RTCIceServer[], handlers: TransportHandlers) {
+  constructor(signalling: Signalling, iceServers: IceServer[], handlers: TransportHandlers) {
     this.#signalling = signalling;
     this.#iceServers = iceServers;
     this.#handlers = handlers;
@@ -99,7 +99,7 @@ export class Transports {
       iceParameters: remote.iceParameters as types.IceParameters,
       iceCandidates: remote.iceCandidates as types.IceCandidate[],
       dtlsParameters: remote.dtlsParameters as types.DtlsParameters,
-      iceServers: remote.iceServers ?? this.#iceServers,
+      iceServers: remote.iceServers.length > 0 ? remote.iceServers : this.#iceServers,
     };
     const transport =
       direction === 'send' ? device.createSendTransport(options) : device.createRecvTransport(options);

@@ -1,14 +1,7 @@
 /** The few things that are asked over HTTP. */
 
 import { problemOf, ProtocolError } from './errors';
-
-export interface Guest {
-  token: string;
-  guestId: string;
-  displayName: string;
-  /** RFC 3339, UTC. */
-  expiresAt: string;
-}
+import type { CreateGuest, Guest } from './generated/messages';
 
 export async function createGuest(displayName: string): Promise<Guest> {
   let response: Response;
@@ -16,7 +9,7 @@ export async function createGuest(displayName: string): Promise<Guest> {
     response = await fetch('/api/guests', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ displayName }),
+      body: JSON.stringify({ displayName } satisfies CreateGuest),
     });
   } catch {
     throw new ProtocolError('UNREACHABLE', 'The server cannot be reached.');

@@ -7,7 +7,8 @@
 import { Manager, type Socket } from 'socket.io-client';
 
 import { connectErrorOf, ProtocolError, refusalOf } from './errors';
-import type { Answer, Payload, RequestName, RoomEvents, Signalling } from './events';
+import type { Answer, Payload, RequestName, Signalling } from './events';
+import type { RoomAuth, RoomEvents } from './generated/messages';
 import { afterRefusal } from './retry';
 
 export type { Manager };
@@ -25,16 +26,17 @@ export interface RoomChannelOptions {
   /** `fresh` asks for a token that was never used: the last one was refused. */
   token: (fresh: boolean) => Promise<string>;
   onLink: (link: Link) => void;
+  /** An answer that has not come by then will not come. */
+  requestTimeoutMs?: number;
 }
 
-/** An answer that has not come by then will not come. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /** After the server itself closed the connection (a restart, mostly). */
 const RECONNECT_AFTER_SERVER_CLOSE_MS = 1_000;
 
 /** One connection for all namespaces of this page. Polling comes first because it passes where WebSocket is blocked. */
-export function openManager(): Manager {
-  return new Manager({
+export function openManager(url?: string): Manager {
+  return new Manager(url ?? '', {
     autoConnect: false,
     reconnectionDelay: 500,
     reconnectionDelayMax: 5_000,
@@ -55,17 +57,16 @@ export class RoomChannel implements Signalling {
   constructor(options: RoomChannelOptions) {
     this.#options = options;
     this.#socket = options.manager.socket('/room');
-    this.#socket.auth = (give) => give({ token: this.#token, roomId: options.roomId });
+    this.#socket.auth = (give) => {
+      const auth: RoomAuth = { token: this.#token, roomId: options.roomId };
+      give(auth);
+    };
     this.#socket.on('connect_error', (error) => this.#handleConnectError(error));
     this.#socket.on('disconnect', (reason) => this.#handleDisconnect(reason));
     this.on('room-state', () => {
       this.#wasJoined = true;
       this.#refusals = 0;
       this.#options.onLink({ kind: 'joined' });
-    });
-    this.on('kicked', ({ reason }) => {
-      const message = reason === undefined || reason === '' ? 'You were removed from this room.' : reason;
-      this.#refuse(new ProtocolError('KICKED', message));
     });
     this.on('server-draining', ({ reconnectInMs }) => {
       this.#drainDelayMs = reconnectInMs;
@@ -96,11 +97,11 @@ export class RoomChannel implements Signalling {
 
   /** Events of a room arrive in the order in which the server sent them. */
   on<N extends keyof RoomEvents>(name: N, handler: (event: RoomEvents[N]) => void): void {
-    // The library's listener type cannot follow a generic name; the table above is the contract.
-    this.#socket.on(name, handler as (event: unknown) => void);
+    // The library's listener type cannot follow a generic name; the generated table is the contract.
+    const plain: string = name;
+    this.#socket.on(plain, handler as (event: unknown) => void);
   }
 
-  /** Rejects with `ProtocolError`: what the server answered, or `TIMEOUT`, or `DISCONNECTED`. */
   request<N extends RequestName>(name: N, payload: Payload<N>): Promise<Answer<N>> {
     // The library would keep the request for the next connection, where its ids mean nothing.
     if (!this.#socket.connected) return Promise.reject(disconnected());
@@ -111,10 +112,10 @@ export class RoomChannel implements Signalling {
           return;
         }
         const refusal = refusalOf(answer);
-        if (refusal === undefined) resolve(answer);
+        if (refusal === undefined) resolve(answer as Answer<N>);
         else reject(refusal);
       };
-      const timed = this.#socket.timeout(REQUEST_TIMEOUT_MS);
+      const timed = this.#socket.timeout(this.#options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
       if (payload === undefined) timed.emit(name, settle);
       else timed.emit(name, payload, settle);
     });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import type { Guest } from './api';
+import type { Guest } from './generated/messages';
 import { Identity } from './identity';
 
 function counting(lifetimeMs: number): { create: (name: string) => Promise<Guest>; now: { ms: number } } {

@@ -1,6 +1,6 @@
 /** Who we are to the server: a guest's token, asked for once and again when it runs out, is refused, or the name changes. */
 
-import type { Guest } from './api';
+import type { Guest } from './generated/messages';
 
 /** A token this close to its end is not used any more, in milliseconds. */
 const MARGIN_MS = 30_000;

@@ -2,7 +2,7 @@
 
 import type { Manager, Socket } from 'socket.io-client';
 
-import type { LobbyEvents } from './events';
+import type { LobbyEvents } from './generated/messages';
 
 export interface LobbyHandlers {
   onState: (state: LobbyEvents['lobby-state']) => void;

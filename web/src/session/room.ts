@@ -13,7 +13,7 @@ import { MediaSession } from '../media/session';
 import type { TransportLink } from '../media/transports';
 import { RoomChannel, type Link, type Manager } from '../protocol/channel';
 import type { Identity } from '../protocol/identity';
-import type { NewProducer, RoomState, Source } from '../protocol/messages';
+import type { ErrorEvent, IceServer, NewProducer, Source } from '../protocol/generated/messages';
 import { backOff } from '../protocol/retry';
 import { createCell, createStore, type Cell, type Readable, type Store } from '../store';
 import { initialRoom, reduceRoom, type RoomAction, type RoomView } from '../state/room';
@@ -43,6 +43,7 @@ export class RoomSession {
   readonly #tracks: Cell<Tracks> = createCell<Tracks>(new Map());
   readonly #playback: Playback;
   readonly #ends: (() => void)[] = [];
+  #iceServers: IceServer[] = [];
   #media: MediaSession | undefined;
   #mediaFailures = 0;
   #rejoinTimer: ReturnType<typeof setTimeout> | undefined;
@@ -122,11 +123,11 @@ export class RoomSession {
     const channel = this.#channel;
     channel.on('room-state', (event) => {
       dispatch({ type: 'room-state', event });
-      this.#startMedia(event);
+      this.#iceServers = event.iceServers;
+      this.#startMedia();
     });
     channel.on('user-joined', (event) => dispatch({ type: 'user-joined', event }));
     channel.on('user-updated', (event) => dispatch({ type: 'user-updated', event }));
-    channel.on('room-updated', (event) => dispatch({ type: 'room-updated', event }));
     channel.on('recommend-audio-only', (event) => dispatch({ type: 'recommend-audio-only', event }));
     channel.on('user-left', (event) => {
       for (const producer of this.#store.get().producers.values()) {
@@ -145,7 +146,22 @@ export class RoomSession {
     channel.on('producer-paused', (event) => dispatch({ type: 'producer-paused', event }));
     channel.on('producer-resumed', (event) => dispatch({ type: 'producer-resumed', event }));
     channel.on('consumer-closed', ({ consumerId }) => this.#media?.subscriber.dropConsumer(consumerId));
-    channel.on('error', ({ message }) => dispatch({ type: 'notice', notice: message }));
+    channel.on('error', (event) => this.#handleError(event));
+  }
+
+  #handleError({ code, message }: ErrorEvent): void {
+    switch (code) {
+      case 'MEDIA_RESTARTED':
+        this.#store.dispatch({ type: 'media-restarted' });
+        this.#startMedia();
+        return;
+      case 'MEDIA_LOST':
+      case 'TOO_SLOW':
+        // The server closes the connection next, and the channel takes a new seat.
+        return;
+      default:
+        this.#store.dispatch({ type: 'notice', notice: message });
+    }
   }
 
   #handleLink(link: Link): void {
@@ -153,10 +169,10 @@ export class RoomSession {
     if (link.kind === 'refused') this.#end();
   }
 
-  #startMedia({ iceServers }: RoomState): void {
+  #startMedia(): void {
     this.#stopMedia();
     const { dispatch } = this.#store;
-    this.#media = new MediaSession(this.#channel, iceServers, {
+    this.#media = new MediaSession(this.#channel, this.#iceServers, {
       onLink: (link) => this.#handleMediaLink(link),
       onFailed: (explanation) => this.#handleMediaFailed(explanation),
       onTrack: (producer, track) => this.#addTrack(producer, track),

@@ -1,6 +1,6 @@
 /** People, producers and rooms for the tests of this folder. */
 
-import type { NewProducer, Participant, RoomState } from '../protocol/messages';
+import type { NewProducer, Participant, RoomState } from '../protocol/generated/messages';
 import { initialRoom, reduceRoom, type RoomAction, type RoomView } from './room';
 
 export function person(id: string, joinedAtMs: number): Participant {
@@ -26,7 +26,7 @@ export function producer(
 
 export function entered(...participants: Participant[]): RoomAction {
   const event = {
-    self: { participantId: 'me', role: 'guest', resumeToken: 'r' },
+    self: { participantId: 'me', role: 'guest' },
     room: { id: 'quiet', name: 'Quiet', topic: '', capacity: 50, occupancy: participants.length },
     participants,
     iceServers: [],

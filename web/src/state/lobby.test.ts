@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import type { LobbyEvents } from '../protocol/events';
+import type { LobbyEvents } from '../protocol/generated/messages';
 import { initialLobby, reduceLobby } from './lobby';
 
 const rooms = [

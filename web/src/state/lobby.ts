@@ -1,7 +1,7 @@
 /** The list of rooms as a function of what the server told. */
 
-import type { LobbyEvents } from '../protocol/events';
-import type { RoomInfo } from '../protocol/messages';
+import type { LobbyEvents } from '../protocol/generated/messages';
+import type { RoomInfo } from '../protocol/generated/messages';
 
 export interface LobbyView {
   /** `undefined` before the first answer. */

@@ -64,12 +64,9 @@ describe('people', () => {
     expect(after(TWO, { type: 'user-left', event }).participants).toHaveLength(2);
   });
 
-  it('can change their name', () => {
-    const state = after(TWO, {
-      type: 'user-updated',
-      event: { participantId: 'ada', displayName: 'Countess' },
-    });
-    expect(state.participants[0]?.displayName).toBe('Countess');
+  it('have their devices updated', () => {
+    const state = after(TWO, { type: 'user-updated', event: { participantId: 'ada', audio: 'on' } });
+    expect(state.participants.map(({ audio }) => audio)).toEqual(['on', 'off']);
   });
 });
 
@@ -93,6 +90,16 @@ describe('a producer', () => {
     const event = { producerId: 'p1', participantId: 'ada' };
     expect(after(TWO, camera, { type: 'producer-closed', event }).producers.size).toBe(0);
   });
+});
+
+it('after the media were restarted, everybody is still there, and sends nothing yet', () => {
+  const state = after(
+    TWO,
+    { type: 'new-producer', event: producer('p1', 'ada', 'camera') },
+    { type: 'media-restarted' },
+  );
+  expect(state.participants).toHaveLength(2);
+  expect(state.producers.size).toBe(0);
 });
 
 it('changes nothing when the same people go on speaking', () => {

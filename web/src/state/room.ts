@@ -5,8 +5,8 @@
 
 import type { ProtocolError } from '../protocol/errors';
 import type { Link } from '../protocol/channel';
-import type { RoomEvents } from '../protocol/events';
-import type { NewProducer, Participant, RoomInfo, RoomState } from '../protocol/messages';
+import type { RoomEvents } from '../protocol/generated/messages';
+import type { NewProducer, Participant, RoomInfo, RoomState } from '../protocol/generated/messages';
 
 export interface Explanation {
   /** One line: what does not work. */
@@ -55,12 +55,12 @@ export type RoomAction =
   | Event<'user-joined'>
   | Event<'user-left'>
   | Event<'user-updated'>
-  | Event<'room-updated'>
   | Event<'new-producer'>
   | Event<'producer-closed'>
   | Event<'producer-paused'>
   | Event<'producer-resumed'>
   | Event<'recommend-audio-only'>
+  | { type: 'media-restarted' }
   | { type: 'link'; link: Link }
   | { type: 'media'; media: MediaLink }
   | { type: 'speaking'; participantIds: readonly string[] }
@@ -99,8 +99,6 @@ export function reduceRoom(state: RoomView, action: RoomAction): RoomView {
           person.id === action.event.participantId ? { ...person, ...action.event } : person,
         ),
       };
-    case 'room-updated':
-      return state.room === undefined ? state : { ...state, room: { ...state.room, ...action.event } };
     case 'new-producer':
       return { ...state, producers: new Map(state.producers).set(action.event.producerId, action.event) };
     case 'producer-closed': {
@@ -112,6 +110,9 @@ export function reduceRoom(state: RoomView, action: RoomAction): RoomView {
       return setPaused(state, action.event.producerId, true);
     case 'producer-resumed':
       return setPaused(state, action.event.producerId, false);
+    case 'media-restarted':
+      // The people stay; what they send is announced anew.
+      return { ...state, producers: new Map(), speaking: new Set() };
     case 'recommend-audio-only':
       return { ...state, suggestion: action.event.message };
     case 'suggestion-dismissed':

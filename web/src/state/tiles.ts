@@ -1,6 +1,6 @@
 /** From the room's state to what is drawn: a tile for each person, a place on the stage for each shared screen. */
 
-import type { NewProducer, Source } from '../protocol/messages';
+import type { NewProducer, Source } from '../protocol/generated/messages';
 import type { RoomView } from './room';
 
 export interface Tile {

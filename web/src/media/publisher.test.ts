@@ -1,0 +1,162 @@
+import { describe, expect, it, vi } from 'vitest';
+
+import { ProtocolError } from '../protocol/errors';
+import type { Answer, Payload, RequestName, Signalling } from '../protocol/events';
+import type { Source } from '../protocol/generated/messages';
+import { Publisher } from './publisher';
+import type { Transports } from './transports';
+
+const track = (name: string): MediaStreamTrack => ({ name }) as unknown as MediaStreamTrack;
+
+/** A send transport whose producers remember what was done to them. */
+class World implements Signalling {
+  readonly asked: string[] = [];
+  readonly errors: { source: Source; message: string }[] = [];
+  refuse: (name: RequestName) => ProtocolError | undefined = () => undefined;
+  /** What each source sends now; `undefined` while paused or closed. */
+  readonly sending = new Map<Source, unknown>();
+  private count = 0;
+
+  readonly publisher = new Publisher(this.transports(), this, (source, message) =>
+    this.errors.push({ source, message }),
+  );
+
+  readonly request = <N extends RequestName>(name: N, payload: Payload<N>): Promise<Answer<N>> => {
+    const { producerId = '' } = (payload ?? {}) as { producerId?: string };
+    this.asked.push(`${name} ${producerId}`.trim());
+    const refusal = this.refuse(name);
+    return refusal === undefined ? Promise.resolve({} as Answer<N>) : Promise.reject(refusal);
+  };
+
+  async settled(): Promise<void> {
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  }
+
+  private transports(): Transports {
+    const send = { id: 'send', listenerCount: () => 1, produce: this.produce.bind(this) };
+    return {
+      device: () => Promise.resolve({ sendRtpCapabilities: { codecs: [] } }),
+      send: () => Promise.resolve(send),
+    } as unknown as Transports;
+  }
+
+  private produce(options: { track: unknown; appData: { source: Source } }): Promise<unknown> {
+    const { source } = options.appData;
+    const refusal = this.refuse('produce');
+    this.asked.push(`produce ${source}`);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const { sending } = this;
+    this.count += 1;
+    sending.set(source, options.track);
+    const made = {
+      id: `${source}-${this.count}`,
+      paused: false,
+      track: options.track,
+      on: () => undefined,
+      pause: () => {
+        made.paused = true;
+      },
+      resume: () => {
+        made.paused = false;
+      },
+      replaceTrack: (change: { track: unknown }) => {
+        made.track = change.track;
+        sending.set(source, change.track ?? undefined);
+        return Promise.resolve();
+      },
+      close: () => sending.delete(source),
+    };
+    return Promise.resolve(made);
+  }
+}
+
+describe('a camera', () => {
+  it('is produced, paused when off, and resumed with the next track', async () => {
+    const world = new World();
+    world.publisher.set('camera', track('first'));
+    await world.settled();
+    world.publisher.set('camera', undefined);
+    await world.settled();
+    world.publisher.set('camera', track('second'));
+    await world.settled();
+    expect(world.asked).toEqual(['produce camera', 'pause-producer camera-1', 'resume-producer camera-1']);
+    expect(world.sending.get('camera')).toMatchObject({ name: 'second' });
+  });
+
+  it('that was never on is not produced', async () => {
+    const world = new World();
+    world.publisher.set('camera', undefined);
+    await world.settled();
+    expect(world.asked).toEqual([]);
+  });
+
+  it('ends in the last wish, however fast the clicks', async () => {
+    const world = new World();
+    const last = track('last');
+    for (const wish of [track('a'), undefined, track('b'), undefined, last])
+      world.publisher.set('camera', wish);
+    await world.settled();
+    expect(world.sending.get('camera')).toBe(last);
+    expect(world.asked.filter((name) => name === 'produce camera')).toHaveLength(1);
+  });
+
+  it('is exchanged without a pause', async () => {
+    const world = new World();
+    world.publisher.set('camera', track('front'));
+    await world.settled();
+    world.publisher.set('camera', track('back'));
+    await world.settled();
+    expect(world.asked).toEqual(['produce camera']);
+    expect(world.sending.get('camera')).toMatchObject({ name: 'back' });
+  });
+});
+
+it('closes a screen that is not shared any more', async () => {
+  const world = new World();
+  world.publisher.set('screen', track('desk'));
+  await world.settled();
+  world.publisher.set('screen', undefined);
+  await world.settled();
+  expect(world.asked).toEqual(['produce screen', 'close-producer screen-1']);
+  expect(world.publisher.producers().size).toBe(0);
+});
+
+describe('a refusal', () => {
+  it('for good is told to the person, once, and a later wish is tried', async () => {
+    const world = new World();
+    world.refuse = () => new ProtocolError('LIMIT_REACHED', 'Too many.');
+    world.publisher.set('mic', track('mic'));
+    await world.settled();
+    expect(world.errors).toEqual([{ source: 'mic', message: 'Too many.' }]);
+    world.refuse = () => undefined;
+    world.publisher.set('mic', track('mic'));
+    await world.settled();
+    expect(world.sending.has('mic')).toBe(true);
+  });
+
+  it('for now is tried again', async () => {
+    vi.useFakeTimers();
+    const world = new World();
+    let tries = 0;
+    world.refuse = () => {
+      tries += 1;
+      return tries === 1 ? new ProtocolError('SERVER_BUSY', 'Busy.') : undefined;
+    };
+    world.publisher.set('mic', track('mic'));
+    await vi.advanceTimersByTimeAsync(1_500);
+    vi.useRealTimers();
+    expect(world.errors).toEqual([]);
+    expect(world.sending.has('mic')).toBe(true);
+  });
+
+  it('after the seat is gone is nobody’s business', async () => {
+    const world = new World();
+    world.refuse = () => {
+      world.publisher.close();
+      return new ProtocolError('DISCONNECTED', 'Down.');
+    };
+    world.publisher.set('mic', track('mic'));
+    await world.settled();
+    expect(world.errors).toEqual([]);
+  });
+});
