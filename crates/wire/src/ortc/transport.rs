@@ -7,16 +7,25 @@ use serde::{Deserialize, Serialize};
 use super::lenient::null_is_default;
 
 /// Credentials of one end (RFC 8445 §5.3).
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IceParameters {
     /// Username fragment.
     pub username_fragment: String,
-    /// Password; never logged.
+    /// Password; `Debug` leaves it out.
     pub password: String,
     /// Whether this end only answers checks (RFC 8445 §2.5).
     #[serde(default, deserialize_with = "null_is_default")]
     pub ice_lite: bool,
+}
+
+impl fmt::Debug for IceParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceParameters")
+            .field("username_fragment", &self.username_fragment)
+            .field("ice_lite", &self.ice_lite)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An address where this end listens.

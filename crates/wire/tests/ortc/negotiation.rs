@@ -315,6 +315,19 @@ fn an_extension_under_another_id_is_not_the_same() {
 }
 
 #[test]
+fn what_is_only_read_is_not_sent_even_where_the_device_knows_it() {
+    for case in ["vp8", "opus"] {
+        let consumer = consumer_rtp_parameters(&consumable_of(CHROMIUM, case), router_rtp_capabilities(), &ids());
+        let consumer = consumer.expect("the router has all");
+        for kind in [ExtensionKind::Rid, ExtensionKind::TransmissionOffset, ExtensionKind::DependencyDescriptor] {
+            assert!(!has(&consumer, kind), "{case} {kind:?}");
+        }
+        assert!(has(&consumer, ExtensionKind::Mid) && has(&consumer, ExtensionKind::AbsCaptureTime), "{case}");
+        assert_eq!(has(&consumer, ExtensionKind::AudioLevel), case == "opus");
+    }
+}
+
+#[test]
 fn rtx_needs_both_ends_and_the_right_pair() {
     let consumable = consumable_of(CHROMIUM, "vp8");
     let mut device = capabilities(CHROMIUM);

@@ -285,6 +285,7 @@ fn ice_has_the_shape_that_clients_read() {
     let json = json!({"usernameFragment": "abcd", "password": "secret", "iceLite": true});
     let parameters: IceParameters = parse("iceParameters", &json).expect("the shape is right");
     assert_eq!(serde_json::to_value(&parameters).expect("it is written"), json);
+    assert!(!format!("{parameters:?}").contains("secret"));
 }
 
 /// Passes with `most` and fails with one more, at `path`.
