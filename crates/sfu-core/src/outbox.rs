@@ -49,6 +49,9 @@ const LARGE_BYTES: usize = 256 * 1024;
 /// Datagrams the outbox may hold before the driver is asked to send.
 const LARGE_COUNT: usize = 256;
 
+/// A run of datagrams is ended beyond this: one message carries at most 64 KiB.
+const MAX_RUN_BYTES: usize = 60_000;
+
 /// Output of a worker: datagrams in the order in which they are to leave.
 #[derive(Default)]
 pub struct Outbox {
@@ -88,6 +91,29 @@ impl Outbox {
         self.queued.iter().map(|queued| (queued.path, self.bytes(queued)))
     }
 
+    /// The datagrams in runs that may be sent as one message: side by side, to one path, all of the first one's
+    /// size but the last, which may be shorter. Each with that size.
+    pub fn runs(&self) -> impl Iterator<Item = (Path, u16, &[u8])> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let first = self.queued.get(at)?;
+            let mut end = first.start as usize + usize::from(first.len);
+            at += 1;
+            while let Some(next) = self.queued.get(at) {
+                let follows = next.start as usize == end && next.flow == first.flow && next.path == first.path;
+                if !follows || next.len > first.len || end - first.start as usize > MAX_RUN_BYTES {
+                    break;
+                }
+                end += usize::from(next.len);
+                at += 1;
+                if next.len < first.len {
+                    break;
+                }
+            }
+            Some((first.path, first.len, &self.arena[first.start as usize..end]))
+        })
+    }
+
     /// Forgets what was sent and keeps the buffers.
     pub fn clear(&mut self) {
         self.arena.clear();
@@ -121,5 +147,32 @@ impl Outbox {
         let (arena, start) = self.begin();
         arena.extend_from_slice(bytes);
         self.commit(start, path, flow);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(port: u16) -> Path {
+        let local = IpAddr::from([127, 0, 0, 1]);
+        Path { socket: 0, local, peer: SocketAddr::new(local, port) }
+    }
+
+    #[test]
+    fn equal_datagrams_of_one_path_make_a_run_that_a_shorter_one_ends() {
+        let mut out = Outbox::new();
+        for (port, len) in [(1, 100), (1, 100), (1, 60), (1, 100), (2, 100), (2, 120), (2, 120)] {
+            out.push(path(port), u32::from(port), &vec![port as u8; len]);
+        }
+        let runs: Vec<_> = out.runs().map(|(path, segment, bytes)| (path.peer.port(), segment, bytes.len())).collect();
+        assert_eq!(runs, [(1, 100, 260), (1, 100, 100), (2, 100, 100), (2, 120, 240)]);
+    }
+
+    #[test]
+    fn what_is_empty_or_too_long_for_a_datagram_is_not_queued() {
+        let mut out = Outbox::new();
+        out.push(path(1), 1, &[]);
+        assert!(out.is_empty());
     }
 }

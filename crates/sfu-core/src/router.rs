@@ -12,6 +12,23 @@ use crate::table::Key;
 use crate::transport::{Received, WebRtcTransport};
 use crate::worker::Worker;
 
+/// Packets that may wait for the end of a turn. Small, so that what was stored is still in the cache.
+pub(crate) const MAX_WAITING: usize = 16;
+
+/// What arrived in this turn and was not handed on yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    producer: Key<Producer>,
+    stream: u8,
+    arrived: Arrived,
+}
+
+/// The same, looked up once for the whole audience.
+enum Ready<'a> {
+    Packet(u8, StoredPacket<'a>),
+    Skipped(u8, ExtSeqNo),
+}
+
 /// One room's media.
 pub struct Router {
     pub(crate) id: ObjectId,
@@ -56,50 +73,73 @@ impl Worker {
             producer.live |= bit;
             self.aim_audience(now, target.producer);
         }
-        match arrived {
-            Arrived::Packet(seq) => self.forward(now, target.producer, target.stream, seq, out),
-            Arrived::Skipped(seq) => self.skip(target.producer, target.stream, seq),
-            Arrived::Nothing => {}
+        if arrived != Arrived::Nothing {
+            self.waiting.push(Waiting { producer: target.producer, stream: target.stream, arrived });
+            if self.waiting.len() == MAX_WAITING {
+                self.forward_waiting(now, out);
+            }
         }
         self.rearm(key);
     }
 
-    /// Hands a stored packet to every consumer that wants it.
-    fn forward(&mut self, now: Instant, producer: Key<Producer>, stream: u8, seq: ExtSeqNo, out: &mut Outbox) {
+    /// Hands the packets that arrived in this turn to their audiences, consumer by consumer: so the packets of
+    /// one destination lie side by side in the outbox and can be sent in one go.
+    pub(crate) fn forward_waiting(&mut self, now: Instant, out: &mut Outbox) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        while let Some(first) = waiting.first() {
+            let producer = first.producer;
+            self.forward(now, producer, &waiting, out);
+            waiting.retain(|packet| packet.producer != producer);
+        }
+        self.waiting = waiting;
+    }
+
+    /// Hands those of `waiting` that are `key`'s to its audience.
+    fn forward(&mut self, now: Instant, key: Key<Producer>, waiting: &[Waiting], out: &mut Outbox) {
         let Self { producers, consumers, transports, routers, events, .. } = self;
-        let Some(producer) = producers.get(producer) else { return };
+        let Some(producer) = producers.get(key) else { return };
         if producer.paused {
             return;
         }
-        let Some(packet) = producer.streams.get(usize::from(stream)).and_then(|stream| stream.packet(seq)) else {
-            return;
-        };
+        let mut batch: [Option<Ready<'_>>; MAX_WAITING] = [const { None }; MAX_WAITING];
+        let ours = waiting.iter().filter(|packet| packet.producer == key);
+        let mut count = 0;
+        for (slot, packet) in batch.iter_mut().zip(ours) {
+            let stream = producer.streams.get(usize::from(packet.stream));
+            *slot = match packet.arrived {
+                Arrived::Packet(seq) => {
+                    stream.and_then(|stream| stream.packet(seq)).map(|stored| Ready::Packet(packet.stream, stored))
+                }
+                Arrived::Skipped(seq) => Some(Ready::Skipped(packet.stream, seq)),
+                Arrived::Nothing => None,
+            };
+            count += 1;
+        }
         for &key in &producer.audience {
             let Some(consumer) = consumers.get_mut(key) else { continue };
             let Some(transport) = transports.get_mut(consumer.transport) else { continue };
             if !transport.is_connected() {
                 continue;
             }
-            let Some((seq, shift, starts)) = consumer.admit(stream, &packet, &producer.streams) else {
-                continue;
-            };
-            if starts
-                && producer.streams.len() > 1
-                && let Some(router) = routers.get(producer.router)
-            {
-                let kind = EventKind::ConsumerLayers(consumer.id, Some(stream));
-                events.push(router.id, kind);
-            }
-            send_media(now, consumer, transport, &packet, (seq, shift), out);
-        }
-    }
-
-    /// A number that carries nothing leaves no hole in what the audience receives.
-    fn skip(&mut self, producer: Key<Producer>, stream: u8, seq: ExtSeqNo) {
-        let Some(producer) = self.producers.get(producer) else { return };
-        for &key in &producer.audience {
-            if let Some(consumer) = self.consumers.get_mut(key) {
-                consumer.skip(stream, seq);
+            for ready in batch[..count].iter().flatten() {
+                let (stream, packet) = match ready {
+                    Ready::Packet(stream, packet) => (*stream, packet),
+                    Ready::Skipped(stream, seq) => {
+                        consumer.skip(*stream, *seq);
+                        continue;
+                    }
+                };
+                let Some((seq, shift, starts)) = consumer.admit(stream, packet, &producer.streams) else {
+                    continue;
+                };
+                if starts
+                    && producer.streams.len() > 1
+                    && let Some(router) = routers.get(producer.router)
+                {
+                    let kind = EventKind::ConsumerLayers(consumer.id, Some(stream));
+                    events.push(router.id, kind);
+                }
+                send_media(now, consumer, transport, packet, (seq, shift), out);
             }
         }
     }

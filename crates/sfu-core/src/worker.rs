@@ -20,7 +20,7 @@ use crate::command::{
 use crate::consumer::Consumer;
 use crate::outbox::{Outbox, Path};
 use crate::producer::{KeyFrameRequest, Producer};
-use crate::router::Router;
+use crate::router::{MAX_WAITING, Router, Waiting};
 use crate::stats::Drops;
 use crate::table::{Key, Table};
 use crate::timers::Timers;
@@ -65,6 +65,9 @@ pub struct Worker {
     timers: Timers<Key<WebRtcTransport>>,
     pub(crate) events: Events,
     pub(crate) drops: Drops,
+    /// Packets that arrived in this turn, and when the turn began.
+    pub(crate) waiting: Vec<Waiting>,
+    turn_at: Instant,
     /// Key frame requests to send at the end of the turn.
     pub(crate) key_frames: Vec<(Key<WebRtcTransport>, KeyFrameRequest)>,
     /// Scratch space of NACKs and receiver reports.
@@ -94,6 +97,8 @@ impl Worker {
             timers: Timers::new(settings.now),
             events: Events::default(),
             drops: Drops::default(),
+            waiting: Vec::with_capacity(MAX_WAITING),
+            turn_at: settings.now,
             key_frames: Vec::with_capacity(64),
             asked: Vec::with_capacity(crate::producer::MAX_PER_NACK),
             blocks: Vec::with_capacity(64),
@@ -101,7 +106,11 @@ impl Worker {
     }
 
     /// Takes in one datagram. What it is and whose is decided by its first byte and its path.
+    ///
+    /// Media may wait until [`Worker::handle_timeout`], which is due at once then: so the packets of a batch
+    /// are handed on together.
     pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>, out: &mut Outbox) {
+        self.turn_at = now;
         let Datagram { path, received_at, bytes } = datagram;
         let kind = classify(bytes);
         if kind == PacketKind::Stun {
@@ -132,6 +141,7 @@ impl Worker {
 
     /// Does everything whose time has come.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        self.forward_waiting(now, out);
         while let Some(key) = self.timers.pop_due(now) {
             let Some(transport) = self.transports.get_mut(key) else { continue };
             transport.armed_at = None;
@@ -146,6 +156,9 @@ impl Worker {
 
     /// When [`Worker::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if !self.waiting.is_empty() {
+            return Some(self.turn_at);
+        }
         self.timers.next_at()
     }
 
@@ -302,6 +315,7 @@ impl Worker {
     /// # Errors
     /// When it names an object that is closed, or asks for what the limits forbid; nothing has changed then.
     pub fn handle_command(&mut self, now: Instant, command: Command, out: &mut Outbox) -> Result<Reply, CommandError> {
+        self.forward_waiting(now, out);
         let reply = match command {
             Command::CreateRouter { id } => Reply::Router(self.routers.insert(Router { id, transports: Vec::new() })),
             Command::CloseRouter { router } => {

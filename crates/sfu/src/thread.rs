@@ -242,8 +242,12 @@ fn send(sender: &mut Sender, sockets: &[UdpSocket], out: &mut Outbox) -> usize {
     }
     let mut unsent = 0;
     for (index, socket) in sockets.iter().enumerate() {
-        let messages = out.queued().iter().filter(|queued| usize::from(queued.path.socket) == index).map(|queued| {
-            Outgoing { peer: queued.path.peer, local: Some(queued.path.local), bytes: out.bytes(queued), segment: None }
+        let runs = out.runs().filter(|(path, _, _)| usize::from(path.socket) == index);
+        let messages = runs.map(|(path, segment, bytes)| Outgoing {
+            peer: path.peer,
+            local: Some(path.local),
+            bytes,
+            segment: Some(segment),
         });
         let outcome = sender.send(socket, messages);
         unsent += outcome.dropped + outcome.would_block;

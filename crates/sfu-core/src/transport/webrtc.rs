@@ -176,7 +176,9 @@ impl WebRtcTransport {
 
     /// The next deadline of anything on this transport.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.dtls.timeout_at(), self.ice.consent_ends_at(), self.feedback_at, self.report_at, self.repair_at]
+        // A handshake without a path can send nothing, so it waits for the path, not for the time.
+        let dtls = self.ice.selected().and_then(|_| self.dtls.timeout_at());
+        [dtls, self.ice.consent_ends_at(), self.feedback_at, self.report_at, self.repair_at]
             .into_iter()
             .flatten()
             .min()
