@@ -155,6 +155,7 @@ impl Router {
             ice_parameters: ice_parameters(credentials),
             ice_candidates: self.0.candidates.of_worker(self.0.worker),
             dtls_parameters: DtlsParameters { role: DtlsRole::Auto, fingerprints: self.0.fingerprints.to_vec() },
+            cname: id::fresh().to_string(),
             next_ssrc: AtomicU32::new(rand::rng().random()),
             next_mid: AtomicU32::new(0),
         }))

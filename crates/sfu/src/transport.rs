@@ -31,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) ice_parameters: IceParameters,
     pub(crate) ice_candidates: Vec<IceCandidate>,
     pub(crate) dtls_parameters: DtlsParameters,
+    /// Canonical name of the participant behind it (RFC 3550 §6.5.1), random as RFC 7022 asks.
+    pub(crate) cname: String,
     /// Counts up from a random start: an SSRC is never used twice, so no SRTP nonce is.
     pub(crate) next_ssrc: AtomicU32,
     pub(crate) next_mid: AtomicU32,
@@ -141,8 +143,7 @@ impl WebRtcTransport {
         let streams = ortc::ProducerStreams::new(&rtp_parameters, &mapping)
             .ok_or_else(|| invalid(&"the codec cannot be forwarded"))?;
         // All that comes by one transport is one participant's: played in sync.
-        let cname = self.0.id.as_str();
-        let consumable = ortc::consumable_rtp_parameters(&rtp_parameters, capabilities, &mapping, cname);
+        let consumable = ortc::consumable_rtp_parameters(&rtp_parameters, capabilities, &mapping, &self.0.cname);
         let id = id::fresh();
         let spec = producer_spec(id, kind, streams, paused);
         let command = Command::Produce { transport: self.0.key, spec: Box::new(spec) };
