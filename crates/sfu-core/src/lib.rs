@@ -34,3 +34,10 @@ pub use transport::{
     Credentials, DtlsRole, FingerprintHash, MAX_CONSUMERS, MAX_PRODUCERS, RemoteDtls, WebRtcTransport,
 };
 pub use worker::{Datagram, Worker};
+
+/// Any instant, for tests whose time is counted from it.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "there is no other way to make the first instant")]
+fn some_instant() -> std::time::Instant {
+    std::time::Instant::now()
+}

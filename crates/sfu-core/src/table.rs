@@ -7,7 +7,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-/// Key of an object in a [`Table`]: index and generation.
+/// Names an object of a worker: its place in a table, and which of the objects that were ever there it is.
 pub struct Key<T> {
     index: u32,
     generation: u32,
