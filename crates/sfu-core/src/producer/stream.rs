@@ -71,6 +71,8 @@ pub(crate) struct Stream {
     key_frame_count: u64,
     pub(crate) key_frame_requests: u64,
     pub(crate) nacks_sent: u64,
+    /// Smoothed time from a request to the packet that it brought.
+    repair_time: Option<Duration>,
     /// Expected and received packets at the last report.
     reported: (u64, u64),
     /// Last transit time and jitter, in 1/16 RTP clock units (RFC 3550 §A.8).
@@ -116,6 +118,7 @@ impl Stream {
             key_frame_count: 0,
             key_frame_requests: 0,
             nacks_sent: 0,
+            repair_time: None,
             reported: (0, 0),
             transit: None,
             jitter_q4: 0,
@@ -206,7 +209,10 @@ impl Stream {
 
     fn note_number(&mut self, now: Instant, seq: ExtSeqNo, retransmitted: bool) {
         let Some(nack) = &mut self.nack else { return };
-        let (gap, _) = nack.receive(now, seq, retransmitted);
+        let (gap, round_trip) = nack.receive(now, seq, retransmitted);
+        if let Some(sample) = round_trip {
+            self.repair_time = Some(self.repair_time.map_or(sample, |old| (old * 7 + sample) / 8));
+        }
         if gap == Gap::TooLarge && self.kind == MediaKind::Video {
             self.key_frames.wish(now);
         }
@@ -231,7 +237,8 @@ impl Stream {
     /// Numbers to ask for now; a video stream that lost some for good wants a key frame.
     pub(crate) fn due_nacks(&mut self, now: Instant, round_trip: Duration, ask: &mut Vec<SeqNo>) {
         let Some(nack) = &mut self.nack else { return };
-        let given_up = nack.due(now, round_trip, ask);
+        // What requests really took is better known than the path's round trip.
+        let given_up = nack.due(now, self.repair_time.unwrap_or(round_trip), ask);
         self.nacks_sent += ask.len() as u64;
         if given_up > 0 && self.kind == MediaKind::Video {
             self.key_frames.wish(now);
