@@ -77,9 +77,8 @@ impl Descriptor {
         };
         let tl0_pic_idx = if flags & 0x40 != 0 { Some(next()?) } else { None };
         let layers = if flags & 0x30 != 0 { Some(next()?) } else { None };
-        let temporal = layers
-            .filter(|_| flags & 0x20 != 0)
-            .map(|byte| Temporal { tid: byte >> 6, layer_sync: byte & 0x20 != 0 });
+        let temporal =
+            layers.filter(|_| flags & 0x20 != 0).map(|byte| Temporal { tid: byte >> 6, layer_sync: byte & 0x20 != 0 });
         let key_idx = layers.filter(|_| flags & 0x10 != 0).map(|byte| byte & 0x1F);
         let len = at;
         let (start_of_partition, partition_index) = (first & 0x10 != 0, first & 0x07);
@@ -148,9 +147,7 @@ mod tests {
     #[test]
     fn the_descriptor_of_a_simulcast_key_frame_is_read_whole() {
         // X, S; I, L, T, K; 15-bit id 0x1234; TL0PICIDX 9; TID 1, Y, KEYIDX 3; key frame 640x360.
-        let payload = [
-            0x90, 0xF0, 0x92, 0x34, 9, 0x63, 0x10, 0, 0, 0x9D, 0x01, 0x2A, 0x80, 0x02, 0x68, 0x01, 7,
-        ];
+        let payload = [0x90, 0xF0, 0x92, 0x34, 9, 0x63, 0x10, 0, 0, 0x9D, 0x01, 0x2A, 0x80, 0x02, 0x68, 0x01, 7];
         let descriptor = Descriptor::parse(&payload).expect("whole");
         assert_eq!(descriptor.picture_id, Some(PictureId { value: 0x1234, is_long: true }));
         assert_eq!(descriptor.tl0_pic_idx, Some(9));

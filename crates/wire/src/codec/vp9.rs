@@ -172,9 +172,8 @@ mod tests {
     #[test]
     fn a_key_picture_with_its_structure_is_read_whole() {
         // I, L, B, V; 15-bit id 300; TID 0, U, SID 0; TL0PICIDX 7; 2 layers with sizes, group of 1 with 1 reference.
-        let payload = [
-            0xAA, 0x81, 0x2C, 0x10, 7, 0x38, 0x01, 0x40, 0x00, 0xB4, 0x02, 0x80, 0x01, 0x68, 1, 0x04, 1, 0xFF,
-        ];
+        let payload =
+            [0xAA, 0x81, 0x2C, 0x10, 7, 0x38, 0x01, 0x40, 0x00, 0xB4, 0x02, 0x80, 0x01, 0x68, 1, 0x04, 1, 0xFF];
         let descriptor = Descriptor::parse(&payload).expect("whole");
         assert_eq!(descriptor.picture_id, Some(PictureId { value: 300, is_long: true }));
         let layer = Layer { temporal: 0, switching_up: true, spatial: 0, inter_layer: false };

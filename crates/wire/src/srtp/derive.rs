@@ -75,12 +75,8 @@ fn fill(master: &MasterKey, label: u8, out: &mut [u8]) -> Result<(), SrtpError> 
         *byte ^= label;
     }
     match master.key.len() {
-        16 => Ctr128::new_from_slices(&master.key, &iv)
-            .map_err(|_| SrtpError::KeyLength)?
-            .apply_keystream(out),
-        32 => Ctr256::new_from_slices(&master.key, &iv)
-            .map_err(|_| SrtpError::KeyLength)?
-            .apply_keystream(out),
+        16 => Ctr128::new_from_slices(&master.key, &iv).map_err(|_| SrtpError::KeyLength)?.apply_keystream(out),
+        32 => Ctr256::new_from_slices(&master.key, &iv).map_err(|_| SrtpError::KeyLength)?.apply_keystream(out),
         _ => return Err(SrtpError::KeyLength),
     }
     Ok(())
@@ -96,8 +92,7 @@ mod tests {
 
     #[test]
     fn session_keys_are_those_of_rfc_3711_appendix_b_3() {
-        let master =
-            MasterKey::new(&hex("E1F97A0D3E018BE0D64FA32C06DE4139"), &hex("0EC675AD498AFEEBB6960B3AABE6"));
+        let master = MasterKey::new(&hex("E1F97A0D3E018BE0D64FA32C06DE4139"), &hex("0EC675AD498AFEEBB6960B3AABE6"));
         let keys =
             SessionKeys::derive(SrtpProfile::AesCm128HmacSha1_80, &master, Purpose::Rtp).expect("lengths are right");
         assert_eq!(keys.cipher, hex("C61E7A93744F39EE10734AFE3FF7A087"));

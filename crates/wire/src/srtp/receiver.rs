@@ -41,11 +41,7 @@ impl SrtpReceiver {
     /// # Errors
     /// When it was received before, is not authentic, or brings one SSRC too many; nothing has changed then, though
     /// the packet's bytes may have.
-    pub fn unprotect_rtp(
-        &mut self,
-        packet: &mut [u8],
-        header: &RtpHeader,
-    ) -> Result<(usize, ExtSeqNo), SrtpError> {
+    pub fn unprotect_rtp(&mut self, packet: &mut [u8], header: &RtpHeader) -> Result<(usize, ExtSeqNo), SrtpError> {
         let window = self.rtp_windows.get(&header.ssrc);
         let newest = window.and_then(ReplayWindow::newest);
         let index = guess_index(newest, header.seq);
@@ -85,8 +81,6 @@ impl SrtpReceiver {
 fn guess_index(newest: Option<u64>, seq: SeqNo) -> ExtSeqNo {
     match newest {
         None => ExtSeqNo::first(seq),
-        Some(newest) => {
-            ExtSeqNo::new(newest).nearest(seq).unwrap_or_else(|| ExtSeqNo::first(seq))
-        }
+        Some(newest) => ExtSeqNo::new(newest).nearest(seq).unwrap_or_else(|| ExtSeqNo::first(seq)),
     }
 }

@@ -160,20 +160,16 @@ fn the_packet_of_rfc_7714_16_is_sealed_as_there() {
     let key = UnboundKey::new(&AES_128_GCM, &hex("000102030405060708090a0b0c0d0e0f")).expect("16 bytes");
     let salt = hex("51756964 2070726f2071756f".replace(' ', "").as_str()).try_into().expect("12 bytes");
     let cipher = cipher::Cipher::Gcm { key: LessSafeKey::new(key), salt };
-    let mut packet = hex(
-        "8040f17b8041f8d35501a0b247616c6c696120657374206f6d6e697320646976697361\
+    let mut packet = hex("8040f17b8041f8d35501a0b247616c6c696120657374206f6d6e697320646976697361\
          20696e207061727465732074726573"
-            .replace(' ', "")
-            .as_str(),
-    );
+        .replace(' ', "")
+        .as_str());
     let ssrc = Ssrc::new(0x5501_a0b2);
     let tag = cipher.seal_rtp(&mut packet, 12, ssrc, 0xf17b).expect("a whole packet");
     packet.extend_from_slice(tag.as_bytes());
     assert_eq!(
         packet,
-        hex(
-            "8040f17b8041f8d35501a0b2f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833\
-             899d7f27beb16a9152cf765ee4390cce"
-        )
+        hex("8040f17b8041f8d35501a0b2f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833\
+             899d7f27beb16a9152cf765ee4390cce")
     );
 }
