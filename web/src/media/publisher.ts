@@ -72,7 +72,7 @@ export class Publisher {
         if (this.#isOver()) break;
         if (attempt >= MAX_ATTEMPTS || !isWorthRetrying(error)) {
           this.#wishes.set(source, this.#actual(source));
-          this.#onError(source, error instanceof Error ? error.message : String(error));
+          this.#onError(source, sentenceOf(error));
           break;
         }
         await sleep(backOff(attempt));
@@ -160,6 +160,13 @@ export class Publisher {
         .then(({ producerId }) => done({ id: producerId }), fail);
     });
   }
+}
+
+/** The server speaks to people; what the browser throws is for the console. */
+function sentenceOf(error: unknown): string {
+  if (error instanceof ProtocolError) return error.message;
+  console.error(error);
+  return 'The browser could not set it up. Turn it off and on again, or reload the page.';
 }
 
 function isWorthRetrying(error: unknown): boolean {

@@ -172,7 +172,7 @@ export class Subscriber {
       });
     } catch (error) {
       this.#closeRemote(answer.id);
-      this.#retry([answer.producerId], new ProtocolError('UNKNOWN', String(error)));
+      this.#retry([answer.producerId], causeOf(error));
       return undefined;
     }
     const wanted = this.#wanted.get(answer.producerId);
@@ -188,7 +188,7 @@ export class Subscriber {
 
   #handleFailure(batch: readonly string[], error: unknown): void {
     if (this.#closed) return;
-    const cause = error instanceof ProtocolError ? error : new ProtocolError('UNKNOWN', String(error));
+    const cause = causeOf(error);
     // A connection that is down comes back with a new seat, and with everything announced anew.
     if (cause.code === 'DISCONNECTED') return;
     // Consumers that exist but were not resumed would stay dark.
@@ -226,6 +226,13 @@ export class Subscriber {
     // When it fails the consumer is gone anyway, with its transport.
     this.#signalling.request('close-consumer', { consumerId }).catch(() => undefined);
   }
+}
+
+/** The server speaks to people; what the browser throws is for the console. */
+function causeOf(error: unknown): ProtocolError {
+  if (error instanceof ProtocolError) return error;
+  console.error(error);
+  return new ProtocolError('BROWSER', 'The browser could not set it up. Reloading the page may help.');
 }
 
 function isNotFound(error: unknown): boolean {

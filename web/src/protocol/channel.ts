@@ -91,6 +91,8 @@ export class RoomChannel implements Signalling {
     this.#closed = true;
     clearTimeout(this.#retryTimer);
     this.#socket.removeAllListeners();
+    // So that the others are told that we left, and not that we were lost.
+    if (this.#socket.connected) this.#socket.emit('leave');
     this.#socket.disconnect();
     this.#options.onLink({ kind: 'closed' });
   }
