@@ -1,4 +1,181 @@
 //! Shared study rooms: people, rooms, HTTP and Socket.IO over the media server of the `sfu` crate.
+//!
+//! [`Server::start`] opens the sockets and starts the media workers, [`Server::run`] serves until it is told to stop.
 
-pub mod http;
-pub mod signal;
+mod clock;
+pub mod config;
+mod error;
+mod http;
+mod room;
+mod signal;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use socketioxide::SocketIo;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use config::Config;
+use http::auth::{Guests, Tokens};
+use room::Registry;
+use signal::lobby::{self, Bell};
+
+/// When clients are asked to come back after a restart, at the earliest.
+const RECONNECT_IN: Duration = Duration::from_secs(2);
+/// Time for the last events to leave, before connections are closed.
+const FLUSH: Duration = Duration::from_millis(300);
+/// Each step of stopping ends after this, come what may.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What every part of the server may need.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) rooms: Registry,
+    pub(crate) tokens: Tokens,
+    pub(crate) guests: Guests,
+    pub(crate) workers: Arc<sfu::Workers>,
+    pub(crate) bell: Arc<Bell>,
+    /// Set once, when stopping begins.
+    draining: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The media workers do not.
+    #[error("the media workers cannot start: {0}")]
+    Media(#[from] sfu::StartError),
+    /// The port is taken, or not ours to take.
+    #[error("cannot listen on {host} port {port}: {source}")]
+    Listen {
+        /// As configured.
+        host: String,
+        /// As configured.
+        port: u16,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A server whose sockets are open.
+pub struct Server {
+    app: Arc<App>,
+    io: SocketIo,
+    listener: TcpListener,
+    router: axum::Router,
+    lobby: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts the media workers and opens the listening socket; nothing is answered before [`Server::run`].
+    ///
+    /// # Errors
+    /// When a port is taken, or the machine refuses what is needed.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let (socket_layer, io) = signal::layer(&config.limits);
+        info!("Socket.io server initialized for Shared Study Rooms");
+        let workers = Arc::new(start_workers(&config).await?);
+        let listener = http::listen::bind(&config.host, config.port).await.map_err(|source| StartError::Listen {
+            host: config.host.clone(),
+            port: config.port,
+            source,
+        })?;
+        let bell = Arc::new(Bell::default());
+        let rooms = Registry::seeded(&config.limits, &workers, &bell);
+        if config.jwt_secret.is_none() {
+            info!("No STUDYHALL_JWT_SECRET is set: tokens are signed with a new secret and end with this process");
+        }
+        let app = Arc::new(App {
+            tokens: Tokens::new(config.jwt_secret.as_ref()),
+            guests: Guests::new(&config),
+            draining: AtomicBool::new(false),
+            config,
+            rooms,
+            workers,
+            bell,
+        });
+        signal::open(&app, &io);
+        let router = http::router(Arc::clone(&app), socket_layer);
+        let lobby = tokio::spawn(lobby::publish(Arc::clone(&app), io.clone()));
+        Ok(Self { app, io, listener, router, lobby })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Has a media worker fail, so that what follows can be tested.
+    #[doc(hidden)]
+    pub fn media_failure(&self) -> impl Fn(usize) + Send + use<> {
+        let workers = Arc::clone(&self.app.workers);
+        move |index| workers.fail_worker(index)
+    }
+
+    /// Serves until `stop` is ready; then tells every client, closes every socket and stops the workers, in bounded
+    /// time.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self { app, io, listener, router, lobby } = self;
+        let (stop_listening, stopping) = watch::channel(false);
+        let connections = app.config.limits.connections;
+        let serving = tokio::spawn(http::listen::serve(listener, router, connections, stopping));
+        stop.await;
+        info!("Stopping: telling clients to come back");
+        app.draining.store(true, Ordering::Relaxed);
+        let reconnect_in_ms = RECONNECT_IN.as_millis() as u64;
+        lobby::drain(&io, reconnect_in_ms).await;
+        for room in app.rooms.iter() {
+            room.drain(reconnect_in_ms);
+        }
+        tokio::time::sleep(FLUSH).await;
+        lobby.abort();
+        bounded("closing the sockets", io.close()).await;
+        // Nobody listens any more only if all serving tasks have ended already.
+        let _ = stop_listening.send(true);
+        bounded("ending the connections", serving).await;
+        let workers = Arc::clone(&app.workers);
+        bounded("stopping the media workers", tokio::task::spawn_blocking(move || workers.close())).await;
+        info!("Stopped");
+    }
+}
+
+async fn bounded<T>(what: &str, step: impl Future<Output = T>) {
+    if tokio::time::timeout(STOP_PATIENCE, step).await.is_err() {
+        warn!("{what} took too long and was given up");
+    }
+}
+
+async fn start_workers(config: &Config) -> Result<sfu::Workers, sfu::StartError> {
+    let settings = sfu::Settings {
+        workers: config.workers,
+        listen: config.listen.clone(),
+        announced: config.announced.clone(),
+        rtc_min_port: config.rtc_min_port,
+        rtc_max_port: config.rtc_max_port,
+        consent_timeout: config.consent_timeout,
+    };
+    let each = if config.workers == 1 { "media worker" } else { "media workers" };
+    let is_one_per_core = std::thread::available_parallelism().is_ok_and(|n| n.get() == config.workers);
+    let per_core = if is_one_per_core { " (one per CPU core)" } else { "" };
+    info!("Initializing {} {each}{per_core}", config.workers);
+    let workers = tokio::task::block_in_place(|| sfu::Workers::start(settings))?;
+    info!("Media workers initialized successfully");
+    let candidates: Vec<_> = workers.local_candidates().iter().map(ToString::to_string).collect();
+    info!("Browsers are told to send media to {}", candidates.join(", "));
+    Ok(workers)
+}

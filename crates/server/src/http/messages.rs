@@ -12,24 +12,24 @@ use crate::signal::messages::RoomInfo;
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct CreateGuest {
+pub(crate) struct CreateGuest {
     /// 1 to 50 characters.
-    pub display_name: String,
+    pub(crate) display_name: String,
 }
 
 /// Answer to `POST /api/guests`.
 #[derive(Clone, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct Guest {
+pub(crate) struct Guest {
     /// For the `auth` of the namespace `/room`.
-    pub token: String,
+    pub(crate) token: String,
     /// Who.
-    pub guest_id: String,
+    pub(crate) guest_id: String,
     /// As it will be shown: trimmed, in Unicode's normalization form C.
-    pub display_name: String,
+    pub(crate) display_name: String,
     /// When the token ends: RFC 3339, UTC.
-    pub expires_at: String,
+    pub(crate) expires_at: String,
 }
 
 impl fmt::Debug for Guest {
@@ -42,12 +42,12 @@ impl fmt::Debug for Guest {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
-pub struct RoomList {
+pub(crate) struct RoomList {
     /// One page of them.
-    pub rooms: Vec<RoomInfo>,
+    pub(crate) rooms: Vec<RoomInfo>,
     /// The `cursor` of the next page; not there on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 /// A refused HTTP request (RFC 9457).
@@ -55,19 +55,19 @@ pub struct RoomList {
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
-pub struct Problem {
+pub(crate) struct Problem {
     /// Always `about:blank`: the title says what the status says.
     #[serde(rename = "type")]
-    pub problem_type: &'static str,
+    pub(crate) problem_type: &'static str,
     /// Of the status.
-    pub title: String,
+    pub(crate) title: String,
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// A sentence for people.
-    pub detail: String,
+    pub(crate) detail: String,
     /// For programs.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// When to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u64>,
+    pub(crate) retry_after_ms: Option<u64>,
 }

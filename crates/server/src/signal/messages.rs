@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sfu::{ConsumerType, DtlsParameters, IceCandidate, IceParameters, RtpCapabilities, RtpParameters};
 #[cfg(test)]
 use ts_rs::TS;
 
@@ -15,7 +16,7 @@ use ts_rs::TS;
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Sound.
     Audio,
     /// Pictures.
@@ -26,7 +27,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "kebab-case")]
-pub enum Source {
+pub(crate) enum Source {
     /// A microphone.
     Mic,
     /// A camera.
@@ -37,9 +38,18 @@ pub enum Source {
     ScreenAudio,
 }
 
+impl From<Kind> for sfu::MediaKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Audio => Self::Audio,
+            Kind::Video => Self::Video,
+        }
+    }
+}
+
 impl Source {
     /// What a producer is of whose client does not say.
-    pub fn of_kind(kind: Kind) -> Self {
+    pub(crate) fn of_kind(kind: Kind) -> Self {
         match kind {
             Kind::Audio => Self::Mic,
             Kind::Video => Self::Camera,
@@ -47,7 +57,7 @@ impl Source {
     }
 
     /// Sound or pictures.
-    pub fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         match self {
             Self::Mic | Self::ScreenAudio => Kind::Audio,
             Self::Camera | Self::Screen => Kind::Video,
@@ -59,7 +69,7 @@ impl Source {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "lowercase")]
-pub enum Direction {
+pub(crate) enum Direction {
     /// The client produces on it.
     Send,
     /// The client consumes on it.
@@ -70,7 +80,7 @@ pub enum Direction {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub(crate) enum Role {
     /// Came without an account.
     Guest,
 }
@@ -79,7 +89,7 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "lowercase")]
-pub enum Presence {
+pub(crate) enum Presence {
     /// Sent.
     On,
     /// There, but not sent.
@@ -92,7 +102,7 @@ pub enum Presence {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "lowercase")]
-pub enum LeaveReason {
+pub(crate) enum LeaveReason {
     /// Wanted to.
     Left,
     /// The connection or the media broke.
@@ -103,106 +113,106 @@ pub enum LeaveReason {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct Participant {
+pub(crate) struct Participant {
     /// Of this seat: who comes again gets another one.
-    pub id: String,
+    pub(crate) id: String,
     /// As typed; to be escaped where it is shown.
-    pub display_name: String,
+    pub(crate) display_name: String,
     /// What they may do.
-    pub role: Role,
+    pub(crate) role: Role,
     /// The microphone.
-    pub audio: Presence,
+    pub(crate) audio: Presence,
     /// The camera.
-    pub video: Presence,
+    pub(crate) video: Presence,
     /// The shared screen.
-    pub screen: Presence,
+    pub(crate) screen: Presence,
     /// When they came.
-    pub joined_at_ms: u64,
+    pub(crate) joined_at_ms: u64,
 }
 
 /// A room, to those who are in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
-pub struct RoomInfo {
+pub(crate) struct RoomInfo {
     /// Slug, `[a-z0-9-]{1,64}`.
-    pub id: String,
+    pub(crate) id: String,
     /// For people.
-    pub name: String,
+    pub(crate) name: String,
     /// For people; may be empty.
-    pub topic: String,
+    pub(crate) topic: String,
     /// Seats.
-    pub capacity: u32,
+    pub(crate) capacity: u32,
     /// Seats taken.
-    pub occupancy: u32,
+    pub(crate) occupancy: u32,
     /// Whether nobody else is let in.
-    pub locked: bool,
+    pub(crate) locked: bool,
 }
 
 /// Who the receiver is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct SelfInfo {
+pub(crate) struct SelfInfo {
     /// Their own id.
-    pub participant_id: String,
+    pub(crate) participant_id: String,
     /// What they may do.
-    pub role: Role,
+    pub(crate) role: Role,
 }
 
 /// A STUN or TURN server, as `RTCPeerConnection` takes it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
-pub struct IceServer {
+pub(crate) struct IceServer {
     /// Such as `turn:example.org:3478`.
-    pub urls: Vec<String>,
+    pub(crate) urls: Vec<String>,
     /// TURN only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
+    pub(crate) username: Option<String>,
     /// TURN only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
+    pub(crate) credential: Option<String>,
 }
 
 /// The first event of a seat: everything about the room but its producers, which follow one by one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct RoomState {
+pub(crate) struct RoomState {
     /// Who the receiver is.
     #[serde(rename = "self")]
-    pub self_info: SelfInfo,
+    pub(crate) self_info: SelfInfo,
     /// The room.
-    pub room: RoomInfo,
+    pub(crate) room: RoomInfo,
     /// Everybody in it, the receiver too.
-    pub participants: Vec<Participant>,
+    pub(crate) participants: Vec<Participant>,
     /// For the client's transports.
-    pub ice_servers: Vec<IceServer>,
+    pub(crate) ice_servers: Vec<IceServer>,
     /// The server's clock.
-    pub server_time_ms: u64,
+    pub(crate) server_time_ms: u64,
 }
 
 /// Somebody came.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
-pub struct UserJoined {
+pub(crate) struct UserJoined {
     /// Who.
-    pub participant: Participant,
+    pub(crate) participant: Participant,
     /// Seats taken now.
-    pub occupancy: u32,
+    pub(crate) occupancy: u32,
 }
 
 /// Somebody went.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct UserLeft {
+pub(crate) struct UserLeft {
     /// Who.
-    pub participant_id: String,
+    pub(crate) participant_id: String,
     /// Seats taken now.
-    pub occupancy: u32,
+    pub(crate) occupancy: u32,
     /// Why.
-    pub reason: LeaveReason,
+    pub(crate) reason: LeaveReason,
 }
 
 /// Something about somebody changed; only what changed is there.
@@ -210,65 +220,65 @@ pub struct UserLeft {
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
-pub struct UserUpdated {
+pub(crate) struct UserUpdated {
     /// Who.
-    pub participant_id: String,
+    pub(crate) participant_id: String,
     /// The microphone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub audio: Option<Presence>,
+    pub(crate) audio: Option<Presence>,
     /// The camera.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub video: Option<Presence>,
+    pub(crate) video: Option<Presence>,
     /// The shared screen.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub screen: Option<Presence>,
+    pub(crate) screen: Option<Presence>,
 }
 
 /// There is something to consume.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct NewProducer {
+pub(crate) struct NewProducer {
     /// What.
-    pub producer_id: String,
+    pub(crate) producer_id: String,
     /// Whose.
-    pub participant_id: String,
+    pub(crate) participant_id: String,
     /// Sound or pictures.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Of what.
-    pub source: Source,
+    pub(crate) source: Source,
     /// Whether nothing is sent for now.
-    pub paused: bool,
+    pub(crate) paused: bool,
 }
 
 /// A producer, and whose it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct ProducerOf {
+pub(crate) struct ProducerOf {
     /// Which.
-    pub producer_id: String,
+    pub(crate) producer_id: String,
     /// Whose.
-    pub participant_id: String,
+    pub(crate) participant_id: String,
 }
 
 /// A consumer of the receiver is gone, because its producer or its transport is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct ConsumerClosed {
+pub(crate) struct ConsumerClosed {
     /// Which.
-    pub consumer_id: String,
+    pub(crate) consumer_id: String,
 }
 
 /// The room is so full that cameras cost more than they give.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
-pub struct RecommendAudioOnly {
+pub(crate) struct RecommendAudioOnly {
     /// For people.
-    pub message: String,
+    pub(crate) message: String,
     /// Seats taken now.
-    pub occupancy: u32,
+    pub(crate) occupancy: u32,
 }
 
 /// Something went wrong that is not the answer to a request.
@@ -280,44 +290,44 @@ pub struct RecommendAudioOnly {
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
-pub struct ErrorEvent {
+pub(crate) struct ErrorEvent {
     /// For programs.
-    pub code: String,
+    pub(crate) code: String,
     /// For people.
-    pub message: String,
+    pub(crate) message: String,
     /// When to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u64>,
+    pub(crate) retry_after_ms: Option<u64>,
 }
 
 /// The server stops; the socket is closed next.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct ServerDraining {
+pub(crate) struct ServerDraining {
     /// When to come again, at the earliest.
-    pub reconnect_in_ms: u64,
+    pub(crate) reconnect_in_ms: u64,
 }
 
 /// A room, to those who look for one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
-pub struct LobbyState {
+pub(crate) struct LobbyState {
     /// All rooms.
-    pub rooms: Vec<RoomInfo>,
+    pub(crate) rooms: Vec<RoomInfo>,
 }
 
 /// How full a room is now.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct RoomOccupancy {
+pub(crate) struct RoomOccupancy {
     /// Which.
-    pub room_id: String,
+    pub(crate) room_id: String,
     /// Seats taken.
-    pub occupancy: u32,
+    pub(crate) occupancy: u32,
     /// Seats.
-    pub capacity: u32,
+    pub(crate) capacity: u32,
 }
 
 /// Declares the events of a namespace: their names, and what each carries.
@@ -326,13 +336,13 @@ macro_rules! events {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(untagged)]
-        pub enum $name {
+        pub(crate) enum $name {
             $(#[doc = concat!("`", $event, "`")] $variant($payload),)*
         }
 
         impl $name {
             /// As it is emitted.
-            pub fn name(&self) -> &'static str {
+            pub(crate) fn name(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $event,)* }
             }
 
@@ -376,11 +386,11 @@ events! {
 #[derive(Clone, Deserialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct RoomAuth {
+pub(crate) struct RoomAuth {
     /// From `POST /api/guests`.
-    pub token: String,
+    pub(crate) token: String,
     /// Which room.
-    pub room_id: String,
+    pub(crate) room_id: String,
 }
 
 impl fmt::Debug for RoomAuth {
@@ -392,21 +402,21 @@ impl fmt::Debug for RoomAuth {
 /// `create-transport`
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(TS))]
-pub struct CreateTransport {
+pub(crate) struct CreateTransport {
     /// Which way the media go.
-    pub direction: Direction,
+    pub(crate) direction: Direction,
 }
 
 /// `connect-transport`
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct ConnectTransport {
+pub(crate) struct ConnectTransport {
     /// Which.
-    pub transport_id: String,
+    pub(crate) transport_id: String,
     /// As mediasoup-client gives them.
     #[cfg_attr(test, ts(type = "unknown"))]
-    pub dtls_parameters: Value,
+    pub(crate) dtls_parameters: DtlsParameters,
 }
 
 /// `produce`
@@ -414,18 +424,18 @@ pub struct ConnectTransport {
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
-pub struct Produce {
+pub(crate) struct Produce {
     /// On which transport.
-    pub transport_id: String,
+    pub(crate) transport_id: String,
     /// Sound or pictures.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// As mediasoup-client gives them.
     #[cfg_attr(test, ts(type = "unknown"))]
-    pub rtp_parameters: Value,
+    pub(crate) rtp_parameters: RtpParameters,
     /// Of what; left out: the microphone or the camera, by the kind.
-    pub source: Option<Source>,
+    pub(crate) source: Option<Source>,
     /// Whether to begin without sending.
-    pub paused: Option<bool>,
+    pub(crate) paused: Option<bool>,
 }
 
 /// `consume`; exactly one of `producerId` and `producerIds`.
@@ -433,16 +443,16 @@ pub struct Produce {
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
-pub struct Consume {
+pub(crate) struct Consume {
     /// On which transport.
-    pub transport_id: String,
+    pub(crate) transport_id: String,
     /// What; answered by one consumer.
-    pub producer_id: Option<String>,
+    pub(crate) producer_id: Option<String>,
     /// What; answered by one consumer or refusal for each, in this order.
-    pub producer_ids: Option<Vec<String>>,
+    pub(crate) producer_ids: Option<Vec<String>>,
     /// Of mediasoup-client's device.
     #[cfg_attr(test, ts(type = "unknown"))]
-    pub rtp_capabilities: Value,
+    pub(crate) rtp_capabilities: RtpCapabilities,
 }
 
 /// `resume-consumer`, `pause-consumer`; exactly one of the two.
@@ -450,29 +460,29 @@ pub struct Consume {
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
-pub struct ConsumerIds {
+pub(crate) struct ConsumerIds {
     /// One.
-    pub consumer_id: Option<String>,
-    /// Several; all or none.
-    pub consumer_ids: Option<Vec<String>>,
+    pub(crate) consumer_id: Option<String>,
+    /// Several; those that are gone already are passed over, unless all are.
+    pub(crate) consumer_ids: Option<Vec<String>>,
 }
 
 /// `close-producer`, `pause-producer`, `resume-producer`
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct ProducerIdOnly {
+pub(crate) struct ProducerIdOnly {
     /// Which.
-    pub producer_id: String,
+    pub(crate) producer_id: String,
 }
 
 /// `close-consumer`, `request-key-frame`
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct ConsumerIdOnly {
+pub(crate) struct ConsumerIdOnly {
     /// Which.
-    pub consumer_id: String,
+    pub(crate) consumer_id: String,
 }
 
 /// `set-preferred-layers`: the upper bound of what is sent.
@@ -480,22 +490,22 @@ pub struct ConsumerIdOnly {
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
-pub struct SetPreferredLayers {
+pub(crate) struct SetPreferredLayers {
     /// Which.
-    pub consumer_id: String,
+    pub(crate) consumer_id: String,
     /// 0 is the smallest.
-    pub spatial_layer: u8,
+    pub(crate) spatial_layer: u8,
     /// 0 is the slowest; left out: the fastest.
-    pub temporal_layer: Option<u8>,
+    pub(crate) temporal_layer: Option<u8>,
 }
 
 /// `restart-ice`
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct TransportIdOnly {
+pub(crate) struct TransportIdOnly {
     /// Which.
-    pub transport_id: String,
+    pub(crate) transport_id: String,
 }
 
 /// `get-stats`: of what is named, or of all own transports when nothing is.
@@ -503,106 +513,106 @@ pub struct TransportIdOnly {
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
-pub struct GetStats {
+pub(crate) struct GetStats {
     /// An own transport.
-    pub transport_id: Option<String>,
+    pub(crate) transport_id: Option<String>,
     /// An own producer.
-    pub producer_id: Option<String>,
+    pub(crate) producer_id: Option<String>,
     /// An own consumer.
-    pub consumer_id: Option<String>,
+    pub(crate) consumer_id: Option<String>,
 }
 
 /// Answer to `get-rtp-capabilities`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct RtpCapabilitiesAnswer {
+pub(crate) struct RtpCapabilitiesAnswer {
     /// For `device.load`.
     #[cfg_attr(test, ts(type = "unknown"))]
-    pub rtp_capabilities: Value,
+    pub(crate) rtp_capabilities: &'static RtpCapabilities,
 }
 
 /// What `createSendTransport` and `createRecvTransport` take.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct TransportOptions {
+pub(crate) struct TransportOptions {
     /// Which.
-    pub id: String,
+    pub(crate) id: String,
     /// The server's.
     #[cfg_attr(test, ts(type = "unknown"))]
-    pub ice_parameters: Value,
+    pub(crate) ice_parameters: IceParameters,
     /// The server's.
     #[cfg_attr(test, ts(type = "unknown"))]
-    pub ice_candidates: Value,
+    pub(crate) ice_candidates: Vec<IceCandidate>,
     /// The server's.
     #[cfg_attr(test, ts(type = "unknown"))]
-    pub dtls_parameters: Value,
+    pub(crate) dtls_parameters: DtlsParameters,
     /// May be empty.
-    pub ice_servers: Vec<IceServer>,
+    pub(crate) ice_servers: Vec<IceServer>,
 }
 
 /// Answer to `create-transport`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
-pub struct TransportAnswer {
+pub(crate) struct TransportAnswer {
     /// The transport.
-    pub transport: TransportOptions,
+    pub(crate) transport: TransportOptions,
 }
 
 /// Answer to `produce`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct ProduceAnswer {
+pub(crate) struct ProduceAnswer {
     /// For mediasoup-client's callback.
-    pub producer_id: String,
+    pub(crate) producer_id: String,
 }
 
 /// What `recvTransport.consume` takes, and more; made paused.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct ConsumerOptions {
+pub(crate) struct ConsumerOptions {
     /// Which.
-    pub id: String,
+    pub(crate) id: String,
     /// Of what.
-    pub producer_id: String,
+    pub(crate) producer_id: String,
     /// Whose.
-    pub participant_id: String,
+    pub(crate) participant_id: String,
     /// Sound or pictures.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Of what.
-    pub source: Source,
+    pub(crate) source: Source,
     /// For mediasoup-client.
     #[cfg_attr(test, ts(type = "unknown"))]
-    pub rtp_parameters: Value,
+    pub(crate) rtp_parameters: RtpParameters,
     /// `simple`, `simulcast` or `svc`.
     #[serde(rename = "type")]
-    #[cfg_attr(test, ts(type = "string"))]
-    pub consumer_type: Value,
+    #[cfg_attr(test, ts(type = "\"simple\" | \"simulcast\" | \"svc\""))]
+    pub(crate) consumer_type: ConsumerType,
     /// Whether its producer sends nothing for now.
-    pub producer_paused: bool,
+    pub(crate) producer_paused: bool,
 }
 
 /// Why one of several producers cannot be consumed.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct ConsumeRefusal {
+pub(crate) struct ConsumeRefusal {
     /// Which.
-    pub producer_id: String,
+    pub(crate) producer_id: String,
     /// For people.
-    pub error: String,
+    pub(crate) error: String,
     /// For programs.
-    pub code: String,
+    pub(crate) code: String,
 }
 
 /// One of several.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(untagged)]
-pub enum ConsumeOutcome {
+pub(crate) enum ConsumeOutcome {
     /// Can be resumed.
     Consumer(Box<ConsumerOptions>),
     /// Cannot be had.
@@ -613,7 +623,7 @@ pub enum ConsumeOutcome {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(untagged)]
-pub enum ConsumeAnswer {
+pub(crate) enum ConsumeAnswer {
     /// To `producerId`.
     One {
         /// The consumer.
@@ -630,19 +640,19 @@ pub enum ConsumeAnswer {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
-pub struct IceParametersAnswer {
+pub(crate) struct IceParametersAnswer {
     /// For `transport.restartIce`.
     #[cfg_attr(test, ts(type = "unknown"))]
-    pub ice_parameters: Value,
+    pub(crate) ice_parameters: IceParameters,
 }
 
 /// Answer to `get-stats`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
-pub struct StatsAnswer {
+pub(crate) struct StatsAnswer {
     /// One object for each thing asked for.
     #[cfg_attr(test, ts(type = "unknown[]"))]
-    pub stats: Vec<Value>,
+    pub(crate) stats: Vec<Value>,
 }
 
 /// Declares an answer that says only that it was done.
@@ -651,15 +661,15 @@ macro_rules! done {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Serialize)]
         #[cfg_attr(test, derive(TS))]
-        pub struct $name {
+        pub(crate) struct $name {
             /// Always true: what fails is refused.
             #[cfg_attr(test, ts(type = "true"))]
-            pub $field: bool,
+            pub(crate) $field: bool,
         }
 
         impl $name {
             /// It was done.
-            pub const DONE: Self = Self { $field: true };
+            pub(crate) const DONE: Self = Self { $field: true };
         }
     )*};
 }
@@ -684,14 +694,14 @@ done! {
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
-pub struct RefusalAnswer {
+pub(crate) struct RefusalAnswer {
     /// For people.
-    pub error: String,
+    pub(crate) error: String,
     /// For programs.
-    pub code: String,
+    pub(crate) code: String,
     /// When to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u64>,
+    pub(crate) retry_after_ms: Option<u64>,
 }
 
 /// Declares the requests of a room: name, payload and answer.
@@ -699,21 +709,18 @@ macro_rules! requests {
     ($($event:literal => $variant:ident: $payload:ty => $answer:ty,)*) => {
         /// Client → server, in a room; each is answered through its acknowledgement.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-        pub enum RequestName {
+        pub(crate) enum RequestName {
             $(#[doc = concat!("`", $event, "`")] $variant,)*
         }
 
         impl RequestName {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
             /// As clients emit it.
-            pub fn as_str(self) -> &'static str {
+            pub(crate) fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $event,)* }
             }
 
             /// The request that clients emit as `name`.
-            pub fn parse(name: &str) -> Option<Self> {
+            pub(crate) fn parse(name: &str) -> Option<Self> {
                 match name {
                     $($event => Some(Self::$variant),)*
                     _ => None,
@@ -750,7 +757,7 @@ requests! {
 
 impl RequestName {
     /// Whether it is about media, which have a rate of their own.
-    pub fn is_media(self) -> bool {
+    pub(crate) fn is_media(self) -> bool {
         self != Self::Leave
     }
 }

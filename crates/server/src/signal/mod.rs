@@ -1,5 +1,220 @@
-//! Socket.IO: the namespaces, who may open them, and what their events do.
+//! Socket.IO: the namespaces, who may open them, and the way of a request to its answer.
+//!
+//! The requests of a participant are answered one after the other, in the order of their coming; those of
+//! different participants do not wait for each other. Every request that asks for an answer gets one.
 
-pub mod messages;
+pub(crate) mod limits;
+pub(crate) mod lobby;
+mod media;
+pub(crate) mod messages;
 #[cfg(test)]
 mod typescript;
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::Value;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
+use socketioxide::handler::{ConnectHandler, FromMessage, FromMessageParts};
+use socketioxide::layer::SocketIoLayer;
+use socketioxide::socket::{DisconnectReason, Socket};
+use socketioxide::{ParserConfig, SocketIo};
+use tokio::sync::mpsc;
+use tracing::debug;
+
+use crate::App;
+use crate::config::Limits;
+use crate::error::{Code, Refusal};
+use crate::room::Seat;
+use limits::ParticipantRates;
+use media::Caller;
+use messages::{LeaveReason, RequestName, RoomAuth};
+
+/// Events that may wait for a slow client: a newcomer to a full room gets some 200 at once.
+const MAX_QUEUED_EVENTS: usize = 1_024;
+/// Requests of one participant that may wait for their turn; the rates let fewer through at once by default.
+const MAX_QUEUED_REQUESTS: usize = 512;
+/// Time to open a namespace, and to send all attachments of a message.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Socket.IO as a layer of the HTTP service, and the handle to emit through.
+pub(crate) fn layer(limits: &Limits) -> (SocketIoLayer, SocketIo) {
+    let parser = ParserConfig::common()
+        .max_incoming_binaries(limits.attachments)
+        .max_incoming_binary_buf_size(limits.message_bytes)
+        .packet_completion_timeout(PATIENCE);
+    SocketIo::builder()
+        .max_payload(limits.message_bytes as u64)
+        .ws_max_message_size(limits.message_bytes)
+        .ws_max_frame_size(limits.message_bytes)
+        .max_buffer_size(MAX_QUEUED_EVENTS)
+        .connect_timeout(PATIENCE)
+        .with_parser(parser)
+        .build_layer()
+}
+
+/// Opens the namespaces.
+pub(crate) fn open(app: &Arc<App>, io: &SocketIo) {
+    lobby::open(app, io);
+    let for_check = Arc::clone(app);
+    let check = move |socket: SocketRef, TryData(auth): TryData<RoomAuth>| {
+        let refused = take_seat(&for_check, &socket, auth.ok());
+        async move { refused }
+    };
+    let for_entry = Arc::clone(app);
+    // What is before the async block runs before the connection is read on: the room's events come first, and
+    // no request comes before there is somebody to answer it.
+    let enter = move |socket: SocketRef| {
+        enter(&for_entry, socket);
+        async {}
+    };
+    io.ns("/room", enter.with(check));
+}
+
+/// Before the namespace is open: who, which room, and a seat in it.
+fn take_seat(app: &App, socket: &SocketRef, auth: Option<RoomAuth>) -> Result<(), Refusal> {
+    let seat = check(app, auth).inspect_err(|refusal| refusal.log("join"))?;
+    // Should the connection end before the namespace is open, dropping the socket gives the seat back.
+    let leaver = seat.clone();
+    socket.on_disconnect(move |reason: DisconnectReason| async move { leaver.leave(leave_reason(reason)) });
+    socket.extensions.insert(seat);
+    Ok(())
+}
+
+fn check(app: &App, auth: Option<RoomAuth>) -> Result<Seat, Refusal> {
+    if app.is_draining() {
+        return Err(Refusal::busy("The server is restarting; come back in a moment."));
+    }
+    let auth = auth
+        .ok_or_else(|| Refusal::bad_request("auth: open this namespace with { token, roomId }, both of them text."))?;
+    let guest = app.tokens.verify(&auth.token)?;
+    app.rooms.find(&auth.room_id)?.take_seat(guest.name)
+}
+
+fn leave_reason(reason: DisconnectReason) -> LeaveReason {
+    match reason {
+        DisconnectReason::ClientNSDisconnect | DisconnectReason::TransportClose => LeaveReason::Left,
+        _ => LeaveReason::Lost,
+    }
+}
+
+/// The namespace is open: from here on the participant hears the room and is heard.
+fn enter(app: &Arc<App>, socket: SocketRef) {
+    let Some(seat) = socket.extensions.get::<Seat>() else { return };
+    let (queue, requests) = mpsc::channel(MAX_QUEUED_REQUESTS);
+    let rates = ParticipantRates::new(Instant::now(), &app.config.limits);
+    let inlet = Arc::new(Inlet { rates: Mutex::new(rates), queue });
+    socket.on_fallback(move |packet: Packet| {
+        inlet.admit(packet);
+        async {}
+    });
+    let caller = Caller::new(Arc::clone(app), Arc::clone(seat.room()), seat.id().clone());
+    tokio::spawn(answer_all(caller, requests));
+    seat.enter(socket);
+}
+
+/// An event as it came, not looked into yet.
+struct Packet {
+    socket: Arc<Socket<LocalAdapter>>,
+    value: socketioxide::handler::Value,
+    ack_id: Option<i64>,
+}
+
+impl FromMessage<LocalAdapter> for Packet {
+    type Error = Infallible;
+
+    fn from_message(
+        socket: Arc<Socket<LocalAdapter>>,
+        value: socketioxide::handler::Value,
+        ack_id: Option<i64>,
+    ) -> Result<Self, Infallible> {
+        Ok(Self { socket, value, ack_id })
+    }
+}
+
+impl Packet {
+    fn read<T: FromMessageParts<LocalAdapter>>(&mut self) -> Result<T, T::Error> {
+        T::from_message_parts(&self.socket, &mut self.value, &self.ack_id)
+    }
+
+    fn ack(&mut self) -> AckSender {
+        let Ok(ack) = self.read::<AckSender>();
+        ack
+    }
+
+    fn refuse(mut self, refusal: &Refusal) {
+        refusal.log("an event");
+        acknowledge(self.ack(), &refusal.answer());
+    }
+}
+
+/// A request that waits for its turn.
+struct Request {
+    name: RequestName,
+    /// The first argument, where there is one that is JSON.
+    payload: Option<Value>,
+    ack: AckSender,
+    socket: SocketRef,
+}
+
+/// Where the requests of one participant come in.
+struct Inlet {
+    rates: Mutex<ParticipantRates>,
+    queue: mpsc::Sender<Request>,
+}
+
+impl Inlet {
+    /// Queues a request, or refuses it at once. The payload is not read before the rate is checked.
+    fn admit(&self, mut packet: Packet) {
+        let name = match packet.read::<Event>() {
+            Ok(Event(name)) => RequestName::parse(&name),
+            Err(_) => None,
+        };
+        let is_media = name.is_some_and(RequestName::is_media);
+        let taken = self.rates.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now(), is_media);
+        if let Err(wait) = taken {
+            return packet.refuse(&Refusal::rate_limited(wait));
+        }
+        let Some(name) = name else {
+            return packet.refuse(&Refusal::new(Code::UnknownEvent, "There is no such event."));
+        };
+        let Ok(TryData(payload)) = packet.read::<TryData<Value>>();
+        let (ack, socket) = (packet.ack(), SocketRef::from(Arc::clone(&packet.socket)));
+        let request = Request { name, payload: payload.ok(), ack, socket };
+        match self.queue.try_send(request) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                packet.refuse(&Refusal::rate_limited(Duration::from_secs(1)));
+            }
+            // Whoever answered has failed.
+            Err(mpsc::error::TrySendError::Closed(_)) => packet.refuse(&Refusal::internal()),
+        }
+    }
+}
+
+/// Answers the requests of one participant until the socket is gone.
+async fn answer_all(caller: Caller, mut requests: mpsc::Receiver<Request>) {
+    while let Some(Request { name, payload, ack, socket }) = requests.recv().await {
+        match caller.answer(name, payload).await {
+            Ok(answer) => acknowledge(ack, &answer),
+            Err(refusal) => {
+                refusal.log(name.as_str());
+                acknowledge(ack, &refusal.answer());
+            }
+        }
+        if name == RequestName::Leave && socket.disconnect().is_err() {
+            debug!("a socket could not be told that it is closed");
+        }
+    }
+}
+
+/// Sends an answer, if one was asked for.
+fn acknowledge<T: Serialize>(ack: AckSender, answer: &T) {
+    if let Err(error) = ack.send(answer) {
+        // The client is gone, or takes nothing any more.
+        debug!(%error, "an answer cannot be sent");
+    }
+}

@@ -9,8 +9,8 @@ use std::{env, fs};
 
 use ts_rs::{Config, TS, TypeVisitor};
 
-use super::messages::{LobbyEvent, RefusalAnswer, RequestName, RoomAuth, RoomEvent};
 use super::messages as m;
+use super::messages::{LobbyEvent, RefusalAnswer, RequestName, RoomAuth, RoomEvent};
 use crate::http::messages as http;
 
 const HEADER: &str = "\

@@ -115,7 +115,7 @@ export type ConsumerIds = {
  */
 consumerId?: string, 
 /**
- * Several; all or none.
+ * Several; those that are gone already are passed over, unless all are.
  */
 consumerIds?: Array<string>, };
 
@@ -150,7 +150,7 @@ rtpParameters: unknown,
 /**
  * `simple`, `simulcast` or `svc`.
  */
-type: string, 
+type: "simple" | "simulcast" | "svc", 
 /**
  * Whether its producer sends nothing for now.
  */
