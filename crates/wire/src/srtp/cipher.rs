@@ -29,7 +29,10 @@ pub(super) struct CmSha1 {
 
 impl Cipher {
     pub(super) fn new(profile: SrtpProfile, master: &MasterKey, purpose: Purpose) -> Result<Self, SrtpError> {
-        let keys = SessionKeys::derive(profile, master, purpose)?;
+        Self::from_session(profile, &SessionKeys::derive(profile, master, purpose)?)
+    }
+
+    pub(super) fn from_session(profile: SrtpProfile, keys: &SessionKeys) -> Result<Self, SrtpError> {
         let algorithm = match profile {
             SrtpProfile::AeadAes128Gcm => &AES_128_GCM,
             SrtpProfile::AeadAes256Gcm => &AES_256_GCM,

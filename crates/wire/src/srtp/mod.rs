@@ -10,6 +10,8 @@ pub use derive::{MasterKey, split_keying_material};
 pub use receiver::{MAX_SSRCS, SrtpReceiver};
 pub use sender::SrtpSender;
 
+use crate::Ssrc;
+
 /// Protection profile, as negotiated by DTLS (RFC 5764 §4.1.2, RFC 7714 §14.2).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SrtpProfile {
@@ -29,6 +31,9 @@ const SRTCP_ENCRYPTED: u32 = 1 << 31;
 
 /// Bytes of an RTCP packet that are never encrypted: header and sender SSRC.
 const RTCP_CLEAR_LEN: usize = 8;
+
+/// Highest index of an RTP packet: 32 bits of roll-over count and 16 of sequence number (RFC 3711 §3.3.1).
+const MAX_INDEX: u64 = (1 << 48) - 1;
 
 impl SrtpProfile {
     /// Master and session key, in bytes.
@@ -100,5 +105,13 @@ pub enum SrtpError {
     KeyLength,
 }
 
+/// The SSRC that stands at this place of a packet.
+fn ssrc_at(packet: &[u8], at: usize) -> Result<Ssrc, SrtpError> {
+    let bytes = packet.get(at..).and_then(|rest| rest.first_chunk()).ok_or(SrtpError::Short)?;
+    Ok(Ssrc::new(u32::from_be_bytes(*bytes)))
+}
+
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

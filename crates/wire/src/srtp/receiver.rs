@@ -1,25 +1,28 @@
 //! Opening packets of one direction.
 
-use std::collections::HashMap;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use super::cipher::Cipher;
 use super::derive::{MasterKey, Purpose};
 use super::replay::ReplayWindow;
-use super::sender::ssrc_at;
-use super::{SRTCP_ENCRYPTED, SrtpError, SrtpProfile};
+use super::{MAX_INDEX, SRTCP_ENCRYPTED, SrtpError, SrtpProfile, ssrc_at};
 use crate::rtp::RtpHeader;
 use crate::{ExtSeqNo, SeqNo, Ssrc};
 
 /// SSRCs remembered under one key, for RTP and RTCP each. They are never forgotten: an SSRC that comes back must not
-/// start its index anew (RFC 3711 §3.3.1).
+/// start its index anew (RFC 3711 §3.3.1). A browser with camera, screen and voice uses about ten.
 pub const MAX_SSRCS: usize = 256;
+
+/// Replay windows by SSRC. At most [`MAX_SSRCS`], all of the peer that holds the key, so a fixed seed does no harm.
+type Windows = HashMap<Ssrc, ReplayWindow, FixedState>;
 
 /// Opens what we receive under one master key.
 pub struct SrtpReceiver {
     rtp: Cipher,
     rtcp: Cipher,
-    rtp_windows: HashMap<Ssrc, ReplayWindow>,
-    rtcp_windows: HashMap<Ssrc, ReplayWindow>,
+    rtp_windows: Windows,
+    rtcp_windows: Windows,
 }
 
 impl SrtpReceiver {
@@ -31,27 +34,29 @@ impl SrtpReceiver {
         Ok(Self {
             rtp: Cipher::new(profile, master, Purpose::Rtp)?,
             rtcp: Cipher::new(profile, master, Purpose::Rtcp)?,
-            rtp_windows: HashMap::new(),
-            rtcp_windows: HashMap::new(),
+            rtp_windows: Windows::default(),
+            rtcp_windows: Windows::default(),
         })
     }
 
-    /// Opens an RTP packet in place. Returns its plain length and its extended sequence number.
+    /// Opens an RTP packet in place. Returns its plain length and its extended sequence number. `header` is the
+    /// packet's own.
     ///
     /// # Errors
     /// When it was received before, is not authentic, or brings one SSRC too many; nothing has changed then, though
     /// the packet's bytes may have.
     pub fn unprotect_rtp(&mut self, packet: &mut [u8], header: &RtpHeader) -> Result<(usize, ExtSeqNo), SrtpError> {
-        let window = self.rtp_windows.get(&header.ssrc);
-        let newest = window.and_then(ReplayWindow::newest);
-        let index = guess_index(newest, header.seq);
-        match window {
-            Some(window) => window.check(index.get())?,
-            None if self.rtp_windows.len() >= MAX_SSRCS => return Err(SrtpError::TooManySsrcs),
-            None => {}
+        if let Some(window) = self.rtp_windows.get_mut(&header.ssrc) {
+            let index = guess_index(window.newest(), header.seq);
+            window.check(index.get())?;
+            let len = self.rtp.open_rtp(packet, header.header_len, header.ssrc, index.get())?;
+            window.note(index.get());
+            return Ok((len, index));
         }
+        let index = ExtSeqNo::first(header.seq);
+        check_room(&self.rtp_windows)?;
         let len = self.rtp.open_rtp(packet, header.header_len, header.ssrc, index.get())?;
-        self.rtp_windows.entry(header.ssrc).or_insert_with(ReplayWindow::new).note(index.get());
+        self.rtp_windows.insert(header.ssrc, ReplayWindow::new(index.get()));
         Ok((len, index))
     }
 
@@ -66,21 +71,34 @@ impl SrtpReceiver {
             return Err(SrtpError::NotEncrypted);
         }
         let index = u64::from(word & !SRTCP_ENCRYPTED);
-        match self.rtcp_windows.get(&ssrc) {
-            Some(window) => window.check(index)?,
-            None if self.rtcp_windows.len() >= MAX_SSRCS => return Err(SrtpError::TooManySsrcs),
-            None => {}
+        if let Some(window) = self.rtcp_windows.get_mut(&ssrc) {
+            window.check(index)?;
+            let len = self.rtcp.open_rtcp(packet, ssrc, word)?;
+            window.note(index);
+            return Ok(len);
         }
+        check_room(&self.rtcp_windows)?;
         let len = self.rtcp.open_rtcp(packet, ssrc, word)?;
-        self.rtcp_windows.entry(ssrc).or_insert_with(ReplayWindow::new).note(index);
+        self.rtcp_windows.insert(ssrc, ReplayWindow::new(index));
         Ok(len)
     }
 }
 
-/// The index that a packet most likely has: the number nearest to the newest one (RFC 3711 §3.3.1, appendix A).
-fn guess_index(newest: Option<u64>, seq: SeqNo) -> ExtSeqNo {
-    match newest {
-        None => ExtSeqNo::first(seq),
-        Some(newest) => ExtSeqNo::new(newest).nearest(seq).unwrap_or_else(|| ExtSeqNo::first(seq)),
+#[cfg(test)]
+impl SrtpReceiver {
+    /// As if `index` were the only packet received of `ssrc`.
+    pub(super) fn start_at(&mut self, ssrc: Ssrc, index: u64) {
+        self.rtp_windows.insert(ssrc, ReplayWindow::new(index));
     }
+}
+
+fn check_room(windows: &Windows) -> Result<(), SrtpError> {
+    if windows.len() < MAX_SSRCS { Ok(()) } else { Err(SrtpError::TooManySsrcs) }
+}
+
+/// The index that a packet most likely has: the number nearest to the newest one (RFC 3711 §3.3.1, appendix A). Before
+/// the first wrap there is no lower roll-over count, after the last no higher one.
+fn guess_index(newest: u64, seq: SeqNo) -> ExtSeqNo {
+    let nearest = ExtSeqNo::new(newest).nearest(seq).filter(|index| index.get() <= MAX_INDEX);
+    nearest.unwrap_or_else(|| ExtSeqNo::new(newest & !0xFFFF | u64::from(seq.get())))
 }

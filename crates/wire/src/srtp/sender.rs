@@ -2,15 +2,16 @@
 
 use super::cipher::Cipher;
 use super::derive::{MasterKey, Purpose};
-use super::{SRTCP_ENCRYPTED, SrtpError, SrtpProfile};
-use crate::{ExtSeqNo, Ssrc};
+use super::{MAX_INDEX, SRTCP_ENCRYPTED, SrtpError, SrtpProfile, ssrc_at};
+use crate::ExtSeqNo;
+use crate::rtp::FIXED_HEADER_LEN;
 
 /// Seals what we send under one master key.
 pub struct SrtpSender {
     rtp: Cipher,
-    rtcp: Cipher,
+    pub(super) rtcp: Cipher,
     /// One counter for all SSRCs: no (SSRC, index) pair repeats.
-    next_rtcp_index: u32,
+    pub(super) next_rtcp_index: u32,
 }
 
 impl SrtpSender {
@@ -22,16 +23,17 @@ impl SrtpSender {
         Ok(Self {
             rtp: Cipher::new(profile, master, Purpose::Rtp)?,
             rtcp: Cipher::new(profile, master, Purpose::Rtcp)?,
-            // Index 0 is left out: some peers take their first index for seen (RFC 3711 §3.2.1 begins at 0).
+            // RFC 3711 §3.4 counts from 0; libsrtp sends 1 first, so that is what peers have been tried with.
             next_rtcp_index: 1,
         })
     }
 
-    /// Seals the RTP packet in `out[start..]`: encrypts what comes after `header_len` bytes and appends the tag.
-    /// The caller must never use an index twice for one SSRC with another content.
+    /// Seals the RTP packet in `out[start..]`: encrypts what comes after `header_len` bytes and appends the tag. The
+    /// caller must never use an index twice for one SSRC with another content: with GCM that gives the key away.
     ///
     /// # Errors
-    /// [`SrtpError::Short`] when there is no whole header.
+    /// [`SrtpError::Short`] when there is no whole header, [`SrtpError::KeyUsedUp`] for an index beyond 48 bits; the
+    /// packet is as it was then.
     pub fn protect_rtp(
         &mut self,
         out: &mut Vec<u8>,
@@ -39,8 +41,19 @@ impl SrtpSender {
         header_len: usize,
         index: ExtSeqNo,
     ) -> Result<(), SrtpError> {
+        if header_len < FIXED_HEADER_LEN {
+            return Err(SrtpError::Short);
+        }
+        if index.get() > MAX_INDEX {
+            return Err(SrtpError::KeyUsedUp);
+        }
         let packet = out.get_mut(start..).ok_or(SrtpError::Short)?;
         let ssrc = ssrc_at(packet, 8)?;
+        debug_assert_eq!(
+            packet.get(2..4),
+            Some(&index.truncate().get().to_be_bytes()[..]),
+            "another index than the header's is authentic to nobody"
+        );
         let tag = self.rtp.seal_rtp(packet, header_len, ssrc, index.get())?;
         out.extend_from_slice(tag.as_bytes());
         Ok(())
@@ -62,9 +75,4 @@ impl SrtpSender {
         out.extend_from_slice(tag.as_bytes());
         Ok(())
     }
-}
-
-pub(super) fn ssrc_at(packet: &[u8], at: usize) -> Result<Ssrc, SrtpError> {
-    let bytes = packet.get(at..).and_then(|rest| rest.first_chunk()).ok_or(SrtpError::Short)?;
-    Ok(Ssrc::new(u32::from_be_bytes(*bytes)))
 }
