@@ -51,12 +51,10 @@ impl Worker {
             }
             RtcpPacket::TransportFeedback(feedback) => {
                 let Some(transport) = self.transports.get_mut(key) else { return };
-                for (_, delta) in feedback.statuses() {
-                    match delta {
-                        Some(_) => transport.counters.feedback_received += 1,
-                        None => transport.counters.feedback_lost += 1,
-                    }
-                }
+                // Runs of lost packets are not walked: a few bytes can claim thousands.
+                let received = feedback.received().count() as u64;
+                transport.counters.feedback_received += received;
+                transport.counters.feedback_lost += u64::from(feedback.status_count).saturating_sub(received);
             }
             RtcpPacket::Xr(report) => {
                 for block in report.blocks() {
