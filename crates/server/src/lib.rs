@@ -173,7 +173,8 @@ async fn start_workers(config: &Config) -> Result<sfu::Workers, sfu::StartError>
     let is_one_per_core = std::thread::available_parallelism().is_ok_and(|n| n.get() == config.workers);
     let per_core = if is_one_per_core { " (one per CPU core)" } else { "" };
     info!("Initializing {} {each}{per_core}", config.workers);
-    let workers = tokio::task::block_in_place(|| sfu::Workers::start(settings))?;
+    let started = tokio::task::spawn_blocking(|| sfu::Workers::start(settings)).await;
+    let workers = started.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
     info!("Media workers initialized successfully");
     let candidates: Vec<_> = workers.local_candidates().iter().map(ToString::to_string).collect();
     info!("Browsers are told to send media to {}", candidates.join(", "));
