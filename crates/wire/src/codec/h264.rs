@@ -1,6 +1,6 @@
 //! H.264 payloads (RFC 6184): which NAL units are in a packet, without reading into them.
 
-use super::bits::Reader;
+use super::reader::Reader;
 
 /// NAL unit types that matter here (H.264 table 7-1, RFC 6184 §5.2).
 mod nal {

@@ -2,8 +2,10 @@
 
 pub mod av1;
 mod bits;
+pub mod dependency_descriptor;
 pub mod h264;
 pub mod opus;
+mod reader;
 pub mod vp8;
 pub mod vp9;
 

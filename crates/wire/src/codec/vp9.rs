@@ -1,6 +1,6 @@
 //! The VP9 payload descriptor (RFC 9628 §4.2).
 
-use super::bits::Reader;
+use super::reader::Reader;
 
 /// Reference differences in one descriptor (P_DIFF, at most three).
 pub const MAX_P_DIFFS: usize = 3;
