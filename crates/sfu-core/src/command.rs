@@ -12,7 +12,7 @@ use wire::{Mid, PayloadType, Rid, Ssrc};
 use crate::consumer::Consumer;
 use crate::producer::Producer;
 use crate::router::Router;
-use crate::stats::{ConsumerStats, ProducerStats, TransportStats};
+use crate::stats::{ConsumerStats, Drops, ProducerStats, TransportStats};
 use crate::table::Key;
 use crate::transport::{Credentials, RemoteDtls, WebRtcTransport};
 
@@ -154,6 +154,8 @@ pub enum Command {
     RequestKeyFrame { consumer: Key<Consumer> },
     /// Closes a consumer.
     CloseConsumer { consumer: Key<Consumer> },
+    /// What the worker dropped so far.
+    Drops,
     /// Figures of a transport.
     TransportStats { transport: Key<WebRtcTransport> },
     /// Figures of a producer.
@@ -177,6 +179,8 @@ pub enum Reply {
     Producer(Key<Producer>),
     /// The new consumers, each or its error, in the order asked, with whether the producer is paused.
     Consumers(Vec<Result<(Key<Consumer>, bool), CommandError>>),
+    /// What the worker dropped so far.
+    Drops(Drops),
     /// Figures of a transport.
     TransportStats(Box<TransportStats>),
     /// Figures of a producer.

@@ -45,16 +45,15 @@ impl Worker {
         out: &mut Outbox,
     ) {
         let Some(transport) = self.transports.get_mut(key) else { return };
-        let had_arrivals = transport.arrivals.as_ref().is_some_and(|all| all.has_unreported());
-        let Some(Received { header, extensions, seq, len, target }) =
-            transport.receive_rtp(received_at, bytes, &mut self.drops)
-        else {
+        let received = transport.receive_rtp(received_at, bytes, &mut self.drops);
+        // Also for a packet that nobody wants: the sender's estimator counts on every number.
+        if transport.feedback_at.is_none() && transport.arrivals.as_ref().is_some_and(|all| all.has_unreported()) {
+            transport.feedback_at = Some(now + crate::congestion::FEEDBACK_INTERVAL);
+        }
+        let Some(Received { header, extensions, seq, len, target }) = received else {
+            self.rearm(key);
             return;
         };
-        if !had_arrivals && transport.arrivals.as_ref().is_some_and(|all| all.has_unreported()) {
-            let at = now + crate::congestion::FEEDBACK_INTERVAL;
-            transport.feedback_at = Some(transport.feedback_at.map_or(at, |old| old.min(at)));
-        }
         let Some(producer) = self.producers.get_mut(target.producer) else { return };
         let Some(stream) = producer.streams.get_mut(usize::from(target.stream)) else { return };
         let packet = Incoming { received_at, header, extensions, bytes: &bytes[..len] };
@@ -68,9 +67,7 @@ impl Worker {
         if let Some(at) = stream.deadline() {
             transport.repair_at = Some(transport.repair_at.map_or(at, |old| old.min(at)));
         }
-        let bit = 1 << target.stream;
-        if producer.live & bit == 0 && !target.is_rtx {
-            producer.live |= bit;
+        if !target.is_rtx && producer.note_live(now, target.stream) {
             self.aim_audience(now, target.producer);
         }
         if arrived != Arrived::Nothing {

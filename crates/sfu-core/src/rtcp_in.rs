@@ -17,6 +17,9 @@ const MAX_CLOCK_DIFFERENCE: i64 = 100 * 365 * 24 * 3600 * 1_000_000;
 /// How fast the quickest report ages, in µs a report: two clocks drift apart by up to some 50 µs/s.
 const CLOCK_DRIFT: i64 = 100;
 
+/// A report this much later than the quickest one, in µs, was not delayed: the peer's clock was set back.
+const CLOCK_WAS_SET: i64 = 5_000_000;
+
 impl Worker {
     /// Handles one compound or reduced-size RTCP packet, still encrypted.
     pub(crate) fn receive_rtcp(&mut self, now: Instant, key: Key<WebRtcTransport>, bytes: &mut [u8], out: &mut Outbox) {
@@ -81,11 +84,16 @@ impl Worker {
             return;
         }
         let ahead = unix_now.as_micros() as i64 - ntp.to_unix().as_micros() as i64;
-        if ahead.abs() < MAX_CLOCK_DIFFERENCE {
-            // The quickest report saw the least delay, so it tells the clocks' difference best.
-            let aged = transport.clock_ahead.map_or(ahead, |old| old + CLOCK_DRIFT);
-            transport.clock_ahead = Some(ahead.min(aged));
+        if ahead.abs() >= MAX_CLOCK_DIFFERENCE {
+            return;
         }
+        // The quickest report saw the least delay, so it tells the clocks' difference best. A clock that was set
+        // is believed at once.
+        let aged = transport.clock_ahead.map(|old| old + CLOCK_DRIFT);
+        transport.clock_ahead = Some(match aged {
+            Some(aged) if ahead > aged && ahead - aged < CLOCK_WAS_SET => aged,
+            _ => ahead,
+        });
         let producer = self.producers.get_mut(target.producer);
         if let Some(stream) = producer.and_then(|producer| producer.streams.get_mut(usize::from(target.stream))) {
             stream.receive_sender_report(ntp, rtp, now);

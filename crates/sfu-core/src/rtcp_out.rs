@@ -140,10 +140,15 @@ impl Worker {
             return;
         }
         let sender = transport.rtcp_ssrc;
-        let (arena, start) = out.begin();
         let mut chunks = blocks.chunks(MAX_BLOCKS);
-        write_receiver_report(arena, sender, chunks.next().unwrap_or_default());
-        chunks.for_each(|chunk| write_receiver_report(arena, sender, chunk));
+        let first = chunks.next().unwrap_or_default();
+        for chunk in chunks {
+            let (arena, start) = out.begin();
+            write_receiver_report(arena, sender, chunk);
+            transport.send_rtcp(out, start, key.index());
+        }
+        let (arena, start) = out.begin();
+        write_receiver_report(arena, sender, first);
         write_xr_rrtr(arena, sender, NtpTime::from_system(unix_now));
         if let Some(reference) = reference {
             let delay = now.saturating_duration_since(reference.received_at);
@@ -160,10 +165,15 @@ impl Worker {
 
 fn send_feedback(transport: &mut WebRtcTransport, flow: u32, out: &mut Outbox) {
     let (sender, media) = (transport.rtcp_ssrc, transport.feedback_ssrc);
-    let (Some(arrivals), Some(media)) = (&mut transport.arrivals, media) else { return };
-    let (arena, start) = out.begin();
-    arrivals.write_feedback(arena, sender, media);
-    transport.send_rtcp(out, start, flow);
+    loop {
+        let (Some(arrivals), Some(media)) = (&mut transport.arrivals, media) else { return };
+        let (arena, start) = out.begin();
+        let more = arrivals.write_feedback(arena, sender, media);
+        transport.send_rtcp(out, start, flow);
+        if !more {
+            return;
+        }
+    }
 }
 
 fn send_nack(transport: &mut WebRtcTransport, media: Ssrc, seqs: &[SeqNo], flow: u32, out: &mut Outbox) {
@@ -187,13 +197,13 @@ fn media_time(
 ) -> Option<RtpTimestamp> {
     let producer = producers.get(consumer.spec.producer)?;
     let stream: &Stream = producer.streams.get(usize::from(consumer.current_stream()?))?;
-    let rate = i64::from(stream.clock_rate);
+    let rate = stream.clock_rate;
     let source_clock_ahead = transports.get(producer.transport)?.clock_ahead;
     let rtp = match (stream.clock, source_clock_ahead) {
         (Some(clock), Some(ahead)) => {
             let source_now = unix_now.as_micros() as i64 - ahead;
             let since = source_now - clock.ntp.to_unix().as_micros() as i64;
-            clock.rtp.wrapping_add((since * rate / 1_000_000) as u32)
+            clock.rtp.wrapping_add(ticks(since, rate))
         }
         _ => {
             let (timestamp, at) = stream.newest_time()?;
@@ -201,8 +211,13 @@ fn media_time(
                 return None;
             }
             let since = now.saturating_duration_since(at).as_micros() as i64;
-            timestamp.wrapping_add((since * rate / 1_000_000) as u32)
+            timestamp.wrapping_add(ticks(since, rate))
         }
     };
     Some(rtp.wrapping_add(consumer.timestamp_shift()))
+}
+
+/// Microseconds as ticks of an RTP clock, modulo 2^32. Wide, because a peer's clock may be years off.
+fn ticks(micros: i64, rate: u32) -> u32 {
+    (i128::from(micros) * i128::from(rate) / 1_000_000) as u32
 }

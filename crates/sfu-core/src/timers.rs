@@ -1,7 +1,7 @@
 //! Deadlines of many objects: a hashed wheel. Arming costs a push; nothing is ever searched or removed.
 //!
-//! An entry is a hint to look at an object at some time. The object itself knows whether it is due, so
-//! an entry that was overtaken fires harmlessly.
+//! An entry names the tick it was armed for, and its object remembers the newest one: an entry that was
+//! overtaken is told by that and dropped.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub(crate) struct Timers<K> {
     slots: Vec<Vec<(u64, K)>>,
     occupied: [u64; SLOTS / 64],
     /// Entries taken out of a slot while it fires.
-    due: Vec<K>,
+    due: Vec<(u64, K)>,
 }
 
 impl<K: Copy> Timers<K> {
@@ -38,9 +38,13 @@ impl<K: Copy> Timers<K> {
         (since.as_micros() as u64).div_ceil(TICK.as_micros() as u64)
     }
 
-    /// Has `key` come out of [`Timers::pop_due`] at `at` or up to one tick later.
-    pub(crate) fn arm(&mut self, key: K, at: Instant) {
-        let tick = self.tick_of(at).max(self.next_tick);
+    /// The tick at which `at` has come.
+    pub(crate) fn tick(&self, at: Instant) -> u64 {
+        self.tick_of(at).max(self.next_tick)
+    }
+
+    /// Has `key` come out of [`Timers::pop_due`] with `tick`, as [`Timers::tick`] made it.
+    pub(crate) fn arm(&mut self, key: K, tick: u64) {
         let slot = tick as usize % SLOTS;
         self.slots[slot].push((tick, key));
         self.occupied[slot / 64] |= 1 << (slot % 64);
@@ -66,8 +70,14 @@ impl<K: Copy> Timers<K> {
         self.epoch.checked_add(Duration::from_micros(micros))
     }
 
-    /// Takes one key whose time has come.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
+    /// How many entries there are, overtaken ones included.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.slots.iter().map(Vec::len).sum()
+    }
+
+    /// Takes one key whose time has come, with the tick it was armed for.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(u64, K)> {
         if let Some(key) = self.due.pop() {
             return Some(key);
         }
@@ -85,7 +95,7 @@ impl<K: Copy> Timers<K> {
             self.slots[slot].retain(|&(tick, key)| {
                 let later = tick > now_tick;
                 if !later {
-                    due.push(key);
+                    due.push((tick, key));
                 }
                 later
             });
@@ -104,8 +114,13 @@ impl<K: Copy> Timers<K> {
 mod tests {
     use super::*;
 
+    fn arm(timers: &mut Timers<u32>, key: u32, at: Instant) {
+        let tick = timers.tick(at);
+        timers.arm(key, tick);
+    }
+
     fn drain(timers: &mut Timers<u32>, now: Instant) -> Vec<u32> {
-        let mut keys: Vec<_> = std::iter::from_fn(|| timers.pop_due(now)).collect();
+        let mut keys: Vec<_> = std::iter::from_fn(|| timers.pop_due(now).map(|(_, key)| key)).collect();
         keys.sort_unstable();
         keys
     }
@@ -115,9 +130,9 @@ mod tests {
         let start = crate::some_instant();
         let mut timers = Timers::new(start);
         let at = |ms| start + Duration::from_millis(ms);
-        timers.arm(1, at(10));
-        timers.arm(2, at(30));
-        timers.arm(3, at(30_000));
+        arm(&mut timers, 1, at(10));
+        arm(&mut timers, 2, at(30));
+        arm(&mut timers, 3, at(30_000));
         assert_eq!(timers.next_at(), Some(at(10)));
         assert!(drain(&mut timers, at(9)).is_empty());
         assert_eq!(drain(&mut timers, at(10)), [1]);
@@ -129,12 +144,40 @@ mod tests {
     }
 
     #[test]
+    fn deadlines_that_are_overtaken_all_the_time_do_not_pile_up() {
+        let start = crate::some_instant();
+        let mut timers = Timers::new(start);
+        let (mut armed, mut most) = (None, 0);
+        // A report every second, and a feedback 50 ms after each packet that is the first since the last one.
+        let (mut report_at, mut feedback_at) = (start, None);
+        for step in 0..120_000 {
+            let now = start + Duration::from_millis(5) * step;
+            if feedback_at.is_none() {
+                feedback_at = Some(now + Duration::from_millis(50));
+            }
+            let fired = std::iter::from_fn(|| timers.pop_due(now)).filter(|(tick, _)| armed == Some(*tick)).count();
+            if fired > 0 {
+                armed = None;
+                feedback_at = feedback_at.filter(|at| *at > now);
+                report_at = if report_at <= now { now + Duration::from_secs(1) } else { report_at };
+            }
+            let tick = timers.tick(feedback_at.map_or(report_at, |at| at.min(report_at)));
+            if armed.is_none_or(|armed| tick < armed) {
+                armed = Some(tick);
+                timers.arm(1, tick);
+            }
+            most = most.max(timers.len());
+        }
+        assert!(most < 64, "{most} entries");
+    }
+
+    #[test]
     fn a_deadline_in_the_past_fires_at_the_next_look() {
         let start = crate::some_instant();
         let mut timers = Timers::new(start);
         let later = start + Duration::from_secs(5);
         assert!(drain(&mut timers, later).is_empty());
-        timers.arm(7, start);
+        arm(&mut timers, 7, start);
         assert_eq!(drain(&mut timers, later + TICK), [7]);
     }
 
@@ -145,8 +188,8 @@ mod tests {
             let mut timers = Timers::new(start);
             let now = start + TICK * offset as u32;
             drain(&mut timers, now);
-            timers.arm(1, now + TICK * 5);
-            timers.arm(2, now + TICK * 900);
+            arm(&mut timers, 1, now + TICK * 5);
+            arm(&mut timers, 2, now + TICK * 900);
             let next = timers.next_at().expect("two deadlines are armed");
             assert!(next <= now + TICK * 5, "offset {offset}");
         }

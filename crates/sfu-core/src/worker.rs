@@ -142,9 +142,12 @@ impl Worker {
     /// Does everything whose time has come.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
         self.forward_waiting(now, out);
-        while let Some(key) = self.timers.pop_due(now) {
+        while let Some((tick, key)) = self.timers.pop_due(now) {
             let Some(transport) = self.transports.get_mut(key) else { continue };
-            transport.armed_at = None;
+            if transport.armed_tick != Some(tick) {
+                continue;
+            }
+            transport.armed_tick = None;
             if transport.dtls.timeout_at().is_some_and(|at| at <= now) {
                 self.poll_dtls(now, key, out);
             }
@@ -186,9 +189,10 @@ impl Worker {
     pub(crate) fn rearm(&mut self, key: Key<WebRtcTransport>) {
         let Some(transport) = self.transports.get_mut(key) else { return };
         let Some(at) = transport.deadline() else { return };
-        if transport.armed_at.is_none_or(|armed| at < armed) {
-            transport.armed_at = Some(at);
-            self.timers.arm(key, at);
+        let tick = self.timers.tick(at);
+        if transport.armed_tick.is_none_or(|armed| tick < armed) {
+            transport.armed_tick = Some(tick);
+            self.timers.arm(key, tick);
         }
     }
 
@@ -206,6 +210,10 @@ impl Worker {
             self.drops.bad_stun += u64::from(!is_indication);
             return;
         };
+        if self.is_taken(now, &path, key) {
+            self.drops.bad_stun += 1;
+            return;
+        }
         let Some(transport) = self.transports.get_mut(key) else { return };
         let was_connected = transport.is_connected();
         let (arena, start) = out.begin();
@@ -233,7 +241,17 @@ impl Worker {
         }
     }
 
-    /// Gives a path to the transport that proved to be behind it, also if another one had it.
+    /// Whether another transport proved a moment ago to be behind this path: a check with a forged source
+    /// address must not take it away.
+    fn is_taken(&self, now: Instant, path: &Path, key: Key<WebRtcTransport>) -> bool {
+        self.by_path
+            .get(path)
+            .filter(|other| **other != key)
+            .and_then(|other| self.transports.get(*other))
+            .is_some_and(|transport| transport.ice.is_fresh(now, path))
+    }
+
+    /// Gives a path to the transport that proved to be behind it, also if another one had it long ago.
     fn take_path(&mut self, path: Path, key: Key<WebRtcTransport>) {
         if let Some(other) = self.by_path.insert(path, key)
             && other != key
@@ -287,12 +305,10 @@ impl Worker {
 
     fn expire_paths(&mut self, now: Instant, key: Key<WebRtcTransport>) {
         let Some(transport) = self.transports.get_mut(key) else { return };
-        let mut expired = false;
         while let Some(path) = transport.ice.expire(now) {
             self.by_path.remove(&path);
-            expired = true;
         }
-        if expired && !transport.ice.is_connected() {
+        if transport.ice.consent_ends_at().is_some_and(|at| at <= now) {
             self.close_transport_itself(key, CloseReason::ConsentLost);
         }
     }
@@ -356,6 +372,7 @@ impl Worker {
                 self.close_consumer(consumer, false);
                 Reply::Done
             }
+            Command::Drops => Reply::Drops(self.drops),
             Command::TransportStats { transport } => Reply::TransportStats(Box::new(
                 self.transports.get(transport).ok_or(CommandError::NoTransport)?.stats(),
             )),
@@ -504,6 +521,14 @@ impl Worker {
         for transport in router.transports {
             self.say_goodbye(now, transport, out);
             self.close_transport(transport);
+        }
+    }
+
+    /// Closes every router, and says good-bye to every peer.
+    pub fn close_all(&mut self, now: Instant, out: &mut Outbox) {
+        let routers: Vec<_> = self.routers.iter().map(|(key, _)| key).collect();
+        for router in routers {
+            self.close_router(now, router, out);
         }
     }
 

@@ -149,6 +149,11 @@ impl Link {
         Incarnation(self.shared.incarnation.load(Ordering::Acquire))
     }
 
+    /// Something is about to be made there: who asks meanwhile goes elsewhere. The next answer sets it right.
+    pub(crate) fn expect_load(&self) {
+        self.shared.load.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn load(&self) -> usize {
         self.shared.load.load(Ordering::Relaxed)
     }

@@ -27,6 +27,9 @@ const MAX_COMMANDS_PER_TURN: usize = 64;
 /// How often the figures of a worker that drops datagrams are logged, at most.
 const DROP_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
+/// A worker that failed is not started again sooner than this after its start.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
 /// What a worker thread is started with.
 pub(crate) struct Start {
     pub(crate) index: usize,
@@ -64,7 +67,7 @@ pub(crate) fn run(start: Start) {
         unsent_logged_at: None,
     };
     loop {
-        let incarnation = thread.inlet.incarnation();
+        let (incarnation, began) = (thread.inlet.incarnation(), Instant::now());
         let worker = match new_worker(&start.certificate, start.consent_timeout) {
             Ok(worker) => worker,
             Err(error) => {
@@ -81,6 +84,8 @@ pub(crate) fn run(start: Start) {
             }
             Err(_) => error!(worker = start.index, "media worker panicked, starting anew"),
         }
+        // One that fails at once would otherwise fill the log and a core.
+        std::thread::sleep(SHORTEST_LIFE.saturating_sub(began.elapsed()));
     }
     info!(worker = start.index, "media worker stopped");
 }
@@ -180,7 +185,10 @@ impl Thread {
         out: &mut Outbox,
     ) -> bool {
         match request {
-            Request::Stop => return false,
+            Request::Stop => {
+                worker.close_all(now, out);
+                return false;
+            }
             Request::Fail => panic!("a failure was asked for, to test the replacement of a worker"),
             Request::Subscribe { router, events } => {
                 self.subscribers.push(Subscriber { router, events });

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use net::{Poller, SocketOptions, UdpSocket};
-use sfu_core::FingerprintHash;
+use sfu_core::{Command, Drops, FingerprintHash, Reply};
 use tracing::{info, warn};
 use wire::ortc::{DtlsFingerprint, FingerprintAlgorithm, RtpCapabilities};
 
@@ -143,6 +143,7 @@ impl Workers {
             .enumerate()
             .min_by_key(|(_, slot)| slot.link.load())
             .expect("start() refuses to start no workers");
+        slot.link.expect_load();
         Router::create(WorkerFacts {
             index,
             link: slot.link.clone(),
@@ -150,6 +151,18 @@ impl Workers {
             fingerprints: Arc::clone(&self.fingerprints),
         })
         .await
+    }
+
+    /// What a worker dropped since it began its present life, by reason: strangers, replays, nonsense.
+    ///
+    /// # Errors
+    /// When there is no such worker, or it was stopped or failed just now.
+    pub async fn drops(&self, worker: usize) -> Result<Drops, WorkerError> {
+        let Some(slot) = self.slots.get(worker) else { return Err(WorkerError::Stopped) };
+        match slot.link.tell(slot.link.incarnation(), Command::Drops).await? {
+            Reply::Drops(drops) => Ok(drops),
+            _ => unreachable!("Drops is answered by Drops"),
+        }
     }
 
     /// Has a worker fail, so that its replacement can be tested.

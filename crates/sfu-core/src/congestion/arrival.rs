@@ -99,15 +99,15 @@ impl Arrivals {
         self.report_from = number;
     }
 
-    /// Appends feedback packets that cover everything unreported.
-    pub(crate) fn write_feedback(&mut self, out: &mut Vec<u8>, sender: Ssrc, media: Ssrc) {
-        while self.unreported && self.write_one(out, sender, media) {}
-        self.unreported = false;
+    /// Appends one feedback packet, small enough for a datagram; whether more is left to report.
+    pub(crate) fn write_feedback(&mut self, out: &mut Vec<u8>, sender: Ssrc, media: Ssrc) -> bool {
+        self.unreported = self.unreported && self.write_one(out, sender, media);
         let reported = self.report_from.distance_from(self.begin);
         for _ in KEPT_REPORTED..reported {
             self.times.pop_front();
             self.begin = self.begin.next();
         }
+        self.unreported
     }
 
     fn write_one(&mut self, out: &mut Vec<u8>, sender: Ssrc, media: Ssrc) -> bool {
@@ -170,7 +170,7 @@ mod tests {
 
     fn feedback(arrivals: &mut Arrivals) -> Vec<(u16, Option<i64>)> {
         let mut out = Vec::new();
-        arrivals.write_feedback(&mut out, Ssrc::new(1), Ssrc::new(2));
+        while arrivals.write_feedback(&mut out, Ssrc::new(1), Ssrc::new(2)) {}
         reported(&out)
     }
 

@@ -380,5 +380,6 @@ fn clock_step(last: &LastSent, stream: u8, packet: &StoredPacket<'_>, streams: &
     let in_from = i64::from(last.timestamp.wrapping_sub(from_clock.rtp));
     let in_to = i64::from(packet.meta.timestamp.wrapping_sub(to_clock.rtp));
     let reports_apart = to_clock.ntp.to_unix().as_micros() as i64 - from_clock.ntp.to_unix().as_micros() as i64;
-    Some(in_to - in_from + reports_apart * rate / 1_000_000)
+    let reports_apart = i128::from(reports_apart) * i128::from(rate) / 1_000_000;
+    Some(in_to - in_from + i64::try_from(reports_apart).ok()?)
 }

@@ -53,6 +53,9 @@ impl<'a> StoredPacket<'a> {
     }
 }
 
+/// Position of a packet whose bytes were overwritten before the ring grew.
+const GONE: u64 = u64::MAX;
+
 #[derive(Clone, Copy)]
 struct Slot {
     meta: PacketMeta,
@@ -68,6 +71,8 @@ pub(crate) struct History {
     /// Count of all bytes ever written, skipped ones at a wrap included.
     written: u64,
     newest: Option<ExtSeqNo>,
+    /// Numbers below were forgotten when the ring grew; whether they came is not known.
+    floor: ExtSeqNo,
     max_slots: usize,
     max_bytes: usize,
 }
@@ -87,6 +92,7 @@ impl History {
             bytes: vec![0; bytes.0],
             written: 0,
             newest: None,
+            floor: ExtSeqNo::new(0),
             max_slots: slots.1,
             max_bytes: bytes.1,
         }
@@ -99,7 +105,7 @@ impl History {
     /// Copies `packet` in. Returns `false` when it is stored already, or too old or too large to store.
     pub(crate) fn store(&mut self, meta: PacketMeta, packet: &[u8]) -> bool {
         let Ok(len) = u16::try_from(packet.len()) else { return false };
-        if self.is_behind_window(meta.seq) || self.get(meta.seq).is_some() {
+        if self.is_behind_window(meta.seq) || self.was_stored(meta.seq) {
             return false;
         }
         self.make_room(&meta, packet.len());
@@ -131,12 +137,18 @@ impl History {
         Some(StoredPacket { meta: &slot.meta, bytes })
     }
 
+    /// Whether this number came already, be its bytes still here or not. A number that was forwarded once must
+    /// not be forwarded with other bytes: receivers get it under the same SRTP nonce.
+    fn was_stored(&self, seq: ExtSeqNo) -> bool {
+        self.slots[self.index(seq)].as_ref().is_some_and(|slot| slot.meta.seq == seq)
+    }
+
     fn is_intact(&self, slot: &Slot) -> bool {
-        self.written - slot.position <= self.bytes.len() as u64
+        slot.position != GONE && self.written - slot.position <= self.bytes.len() as u64
     }
 
     fn is_behind_window(&self, seq: ExtSeqNo) -> bool {
-        self.newest.is_some_and(|newest| newest.distance_from(seq) >= self.slots.len() as i64)
+        seq < self.floor || self.newest.is_some_and(|newest| newest.distance_from(seq) >= self.slots.len() as i64)
     }
 
     /// Doubles what is full while it holds less than [`WANTED_SPAN`].
@@ -165,22 +177,26 @@ impl History {
             slots: vec![None; slots],
             bytes: vec![0; bytes],
             written: 0,
-            newest: None,
+            newest: self.newest,
+            floor: self.newest.map_or(self.floor, |newest| self.floor.max(newest.offset(1 - self.slots.len() as i64))),
             max_slots: self.max_slots,
             max_bytes: self.max_bytes,
         };
-        let mut kept: Vec<Slot> = self.slots.iter().flatten().filter(|slot| self.is_intact(slot)).copied().collect();
-        kept.sort_unstable_by_key(|slot| slot.position);
-        for slot in kept {
+        let mut known: Vec<Slot> = self.slots.iter().flatten().copied().collect();
+        known.sort_unstable_by_key(|slot| slot.position);
+        for slot in known {
+            let index = grown.index(slot.meta.seq);
+            if !self.is_intact(&slot) {
+                grown.slots[index] = Some(Slot { position: GONE, ..slot });
+                continue;
+            }
             let offset = (slot.position % self.bytes.len() as u64) as usize;
             let packet = &self.bytes[offset..offset + usize::from(slot.len)];
             let target = (grown.written % bytes as u64) as usize;
             grown.bytes[target..target + packet.len()].copy_from_slice(packet);
-            let index = grown.index(slot.meta.seq);
             grown.slots[index] = Some(Slot { position: grown.written, ..slot });
             grown.written += packet.len() as u64;
         }
-        grown.newest = self.newest;
         *self = grown;
     }
 }
@@ -245,6 +261,28 @@ mod tests {
         }
         assert!(history.bytes.len() <= VIDEO_BYTES.1);
         assert!(history.slots.len() <= VIDEO_SLOTS.1);
+    }
+
+    #[test]
+    fn a_number_is_taken_once_whatever_became_of_its_bytes() {
+        let start = crate::some_instant();
+        let mut history = History::video();
+        let late = start + Duration::from_secs(60);
+        assert!(history.store(meta(1, start), &packet(1, 1400)));
+        for seq in 2..100 {
+            assert!(history.store(meta(seq, late), &packet(seq, 1400)));
+        }
+        assert!(history.get(ExtSeqNo::new(1)).is_none(), "its bytes are overwritten");
+        assert!(!history.store(meta(1, late), &packet(77, 1400)));
+        for seq in 100..4000 {
+            history.store(meta(seq, late), &packet(seq, 1400));
+            for back in [98, 200, 900, 1900] {
+                assert!(
+                    seq <= back || !history.store(meta(seq - back, late), &packet(seq, 100)),
+                    "{back} before {seq}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -23,7 +23,9 @@ pub(crate) struct KeyFrameRequests {
 impl KeyFrameRequests {
     /// Somebody needs a key frame.
     pub(crate) fn wish(&mut self, now: Instant) {
-        if self.wanted_since.is_none() {
+        let gave_up = self.tries >= MAX_TRIES
+            && self.last_sent_at.is_none_or(|at| now.saturating_duration_since(at) >= RETRY_AFTER);
+        if self.wanted_since.is_none() || gave_up {
             self.wanted_since = Some(now);
             self.tries = 0;
         }
@@ -87,6 +89,10 @@ mod tests {
             sent += 1;
         }
         assert_eq!(sent, MAX_TRIES);
+        // A new wish after a while, by somebody who comes or a sender that is back, begins anew.
+        let later = start + Duration::from_secs(30);
+        assert!(want(&mut requests, later));
+        assert_eq!(requests.next_at(), Some(later + RETRY_AFTER));
         requests.arrived();
         assert_eq!(requests.next_at(), None);
         assert!(want(&mut requests, start + Duration::from_secs(60)));

@@ -5,7 +5,7 @@ mod keyframe;
 mod nack;
 mod stream;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) use history::{PacketMeta, StoredPacket};
 pub(crate) use nack::MAX_PER_NACK;
@@ -21,6 +21,10 @@ use crate::transport::WebRtcTransport;
 
 /// Streams of one producer: three simulcast layers are usual, four are allowed.
 pub const MAX_STREAMS: usize = 4;
+
+/// A stream is not live any more after this time without a packet, in which its siblings had this many.
+const SILENT_AFTER: Duration = Duration::from_millis(500);
+const SILENT_AFTER_SIBLINGS: u32 = 20;
 
 /// One source of media and its audience.
 pub struct Producer {
@@ -47,6 +51,26 @@ impl Producer {
             audience: Vec::new(),
             live: 0,
         }
+    }
+
+    /// Notes that stream `index` brought a packet; whether the set of live streams has changed by that.
+    ///
+    /// A simulcast sender stops its upper layers when its link gets worse. Their silence is told soonest by
+    /// their siblings, which go on.
+    pub(crate) fn note_live(&mut self, now: Instant, index: u8) -> bool {
+        let before = self.live;
+        self.live |= 1 << index;
+        for (other, stream) in self.streams.iter_mut().enumerate() {
+            if other == usize::from(index) {
+                stream.siblings_since = 0;
+            } else if self.live & 1 << other != 0 {
+                stream.siblings_since = stream.siblings_since.saturating_add(1);
+                if stream.siblings_since >= SILENT_AFTER_SIBLINGS && !stream.was_heard_within(now, SILENT_AFTER) {
+                    self.live &= !(1 << other);
+                }
+            }
+        }
+        self.live != before
     }
 
     /// Which streams bring packets now, as bits.

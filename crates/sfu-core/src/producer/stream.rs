@@ -54,6 +54,9 @@ pub(crate) struct Stream {
     codec: CodecKind,
     pub(crate) clock_rate: u32,
     kind: MediaKind,
+    rtx_payload_type: Option<PayloadType>,
+    /// Packets of the producer's other streams since the last of this one.
+    pub(crate) siblings_since: u32,
     /// How key frames are asked for: by PLI, else by FIR with this sequence number, else not at all.
     pli: bool,
     fir: Option<u8>,
@@ -99,6 +102,8 @@ impl Stream {
             codec: producer.codec,
             clock_rate: producer.clock_rate,
             kind: producer.kind,
+            rtx_payload_type: producer.rtx_payload_type,
+            siblings_since: 0,
             pli: producer.pli,
             fir: producer.fir.then_some(0),
             history: match producer.kind {
@@ -152,6 +157,9 @@ impl Stream {
     /// Takes in a packet of the RTX SSRC: the original number stands before the payload (RFC 4588 §4).
     pub(crate) fn receive_rtx(&mut self, now: Instant, packet: Incoming<'_>) -> Arrived {
         let Some(newest) = self.newest else { return Arrived::Nothing };
+        if Some(packet.header.payload_type) != self.rtx_payload_type {
+            return Arrived::Nothing;
+        }
         let Ok((payload, padding)) = packet.header.payload(packet.bytes) else {
             return Arrived::Nothing;
         };
@@ -277,9 +285,14 @@ impl Stream {
         [nack, key_frame].into_iter().flatten().min()
     }
 
+    /// Whether a packet came within `time`.
+    pub(crate) fn was_heard_within(&self, now: Instant, time: Duration) -> bool {
+        self.newest_at.is_some_and(|at| now.saturating_duration_since(at) < time)
+    }
+
     /// Whether its sender sends it.
     pub(crate) fn is_live(&self, now: Instant) -> bool {
-        self.newest_at.is_some_and(|at| now.saturating_duration_since(at) < LIVE_FOR)
+        self.was_heard_within(now, LIVE_FOR)
     }
 
     /// Whether its first packet came at least `time` ago.

@@ -4,6 +4,7 @@
 //! nothing: before the peer's first valid flight the session is made anew, later it is counted only.
 
 use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,12 @@ const MAX_EARLY: usize = 4;
 /// Sessions made anew after refused datagrams before the transport is given up.
 const MAX_RESETS: u8 = 8;
 
-/// Largest datagram that is written or kept.
+/// Largest datagram that is taken in; longer ones are no handshake of a browser.
 const MAX_DATAGRAM: usize = 1500;
+
+/// Room for whatever the session puts out at once: a certificate may be as large as all the datagrams that the
+/// session keeps while it is not complete.
+const OUTPUT_LEN: usize = 64 * 1024;
 
 /// Time for the whole handshake; several flights may be lost.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -120,7 +125,7 @@ impl DtlsShared {
         Ok(Self { config: Arc::new(config), certificate })
     }
 
-    /// DTLS 1.2, because its server side takes our order of SRTP profiles, AES-GCM first.
+    /// DTLS 1.2, because the library's server side then prefers AES-GCM, whatever the client lists first.
     fn session(&self, now: Instant, we_are_client: bool) -> Dtls {
         let mut dtls = Dtls::new_12(Arc::clone(&self.config), self.certificate.clone(), now);
         if we_are_client {
@@ -151,6 +156,12 @@ struct Running {
     verified: bool,
     connected: bool,
     resets: u8,
+    /// Something was sent, so the peer may have gone on from its ClientHello.
+    answered: bool,
+    /// The peer said good-bye in the datagram that completed the handshake.
+    closed: bool,
+    /// The library panicked; the session is not to be touched again.
+    broken: bool,
     keys: Option<(Vec<u8>, dimpl::SrtpProfile)>,
     timeout_at: Option<Instant>,
 }
@@ -176,6 +187,9 @@ impl DtlsSession {
             verified: false,
             connected: false,
             resets: 0,
+            answered: false,
+            closed: false,
+            broken: false,
             keys: None,
             timeout_at: Some(now),
         }));
@@ -220,6 +234,7 @@ impl DtlsSession {
     pub(crate) fn close(&mut self, now: Instant, send: &mut impl FnMut(&[u8])) {
         if let State::Running(running) = &mut self.state
             && running.connected
+            && !running.broken
             && running.dtls.close().is_ok()
         {
             running.poll(now, send);
@@ -230,61 +245,81 @@ impl DtlsSession {
 
 impl Running {
     fn receive(&mut self, now: Instant, datagram: &[u8], shared: &DtlsShared) -> bool {
-        // The session works by the time it was last told.
-        if self.dtls.handle_timeout(now).is_err() {
-            self.timeout_at = Some(now);
+        if datagram.len() > MAX_DATAGRAM {
             return false;
         }
         self.timeout_at = Some(now);
-        if self.dtls.handle_packet(datagram).is_ok() {
-            return true;
+        // The session works by the time it was last told.
+        let dtls = &mut self.dtls;
+        let taken = contained(|| dtls.handle_timeout(now).and_then(|()| dtls.handle_packet(datagram)));
+        match taken {
+            Some(Ok(())) => return true,
+            Some(Err(_)) => {}
+            None => self.broken = true,
         }
         let we_are_client = self.remote.role == DtlsRole::Server;
-        if !self.verified && !self.connected && !we_are_client && self.resets < MAX_RESETS {
-            // A forged or broken ClientHello must not spoil the session for the real one, which the
-            // peer sends again.
+        if !self.answered && !we_are_client && self.resets < MAX_RESETS {
+            // A forged or broken ClientHello must not spoil the session for the real one, which the peer sends
+            // again. Once it was answered, the peer has gone on and the session has to as well.
             self.resets += 1;
             self.dtls = shared.session(now, false);
             self.keys = None;
+            self.broken = false;
         }
         false
     }
 
     fn poll(&mut self, now: Instant, send: &mut impl FnMut(&[u8])) -> Option<DtlsEvent> {
-        if let Err(error) = self.dtls.handle_timeout(now) {
-            return Some(DtlsEvent::Failed(error.to_string()));
+        if self.broken {
+            return Some(DtlsEvent::Failed("the session broke over what the peer sent".to_owned()));
         }
-        let mut buffer = [0; MAX_DATAGRAM];
-        let mut closed = false;
+        let completed = match self.drain(now, send) {
+            Ok(completed) => completed,
+            Err(reason) => return Some(DtlsEvent::Failed(reason)),
+        };
+        // Judged only now: a certificate that nobody has proven to own says nothing of the peer.
+        if completed && !self.connected {
+            self.connected = true;
+            if self.closed {
+                // To be told at the next look, which is at once.
+                self.timeout_at = Some(now);
+            }
+            return Some(self.connect());
+        }
+        self.closed.then_some(DtlsEvent::Closed)
+    }
+
+    /// Takes out all that the session has to say; whether the handshake is complete.
+    fn drain(&mut self, now: Instant, send: &mut impl FnMut(&[u8])) -> Result<bool, String> {
+        let panicked = || "the session broke over what the peer sent".to_owned();
+        let dtls = &mut self.dtls;
+        contained(|| dtls.handle_timeout(now)).ok_or_else(panicked)?.map_err(|error| error.to_string())?;
+        let mut buffer = [0; OUTPUT_LEN];
         let mut completed = false;
         loop {
-            match self.dtls.poll_output(&mut buffer) {
-                Output::Packet(bytes) => send(bytes),
+            let dtls = &mut self.dtls;
+            match contained(|| dtls.poll_output(&mut buffer)).ok_or_else(panicked)? {
+                Output::Packet(bytes) => {
+                    self.answered = true;
+                    send(bytes);
+                }
                 Output::PeerCert(der) => {
                     let is_signalled =
                         |(hash, value): &(FingerprintHash, String)| hash.of(der).eq_ignore_ascii_case(value);
                     self.verified = self.remote.fingerprints.iter().any(is_signalled);
                 }
-                Output::KeyingMaterial(material, profile) => {
-                    self.keys = Some((material.to_vec(), profile));
-                }
+                Output::KeyingMaterial(material, profile) => self.keys = Some((material.to_vec(), profile)),
                 Output::Connected => completed = true,
-                Output::CloseNotify => closed = true,
+                Output::CloseNotify => self.closed = true,
                 Output::Timeout(at) => {
                     self.timeout_at = Some(at);
-                    break;
+                    return Ok(completed);
                 }
                 // Data channels are not negotiated; what comes in their place is not for us.
                 Output::ApplicationData(_) => {}
-                _ => break,
+                _ => return Err("the session puts out what was not expected".to_owned()),
             }
         }
-        // Judged only now: a certificate that nobody has proven to own says nothing of the peer.
-        if completed && !self.connected {
-            self.connected = true;
-            return Some(self.connect());
-        }
-        closed.then_some(DtlsEvent::Closed)
     }
 
     fn connect(&mut self) -> DtlsEvent {
@@ -300,6 +335,11 @@ impl Running {
             None => DtlsEvent::Failed(format!("SRTP profile {profile} has unusable keys")),
         }
     }
+}
+
+/// Runs the library so that a panic of it costs one session and not the worker; `None` after one.
+fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 fn srtp_keys(material: &[u8], profile: dimpl::SrtpProfile, we_are_client: bool) -> Option<SrtpKeys> {

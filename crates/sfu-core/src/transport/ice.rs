@@ -1,16 +1,20 @@
 //! The ICE-lite side of one transport (RFC 8445 §2.5): answers checks, knows which paths are validated,
 //! which of them is selected, and when consent to send has run out (RFC 7675).
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use rand::{Rng, RngExt};
-use wire::stun::{Builder, Class, IntegrityKey, Message, Method};
+use wire::stun::{Builder, Class, IntegrityKey, Message, Method, TransactionId};
 
 use crate::outbox::Path;
 
 /// Validated paths of one transport at a time; a browser with several interfaces and both IP versions
 /// uses four to eight.
 pub(crate) const MAX_PATHS: usize = 16;
+
+/// Transactions remembered: those of several seconds, and then some.
+const MAX_RECENT: usize = 64;
 
 /// A selected path that saw no check for this long gives way to another that did: the peer has moved
 /// without nominating. libwebrtc checks every path at least every 2.5 s.
@@ -78,6 +82,10 @@ pub(crate) struct Ice {
     previous: Option<Generation>,
     tuples: Vec<Tuple>,
     selected: Option<Path>,
+    /// The last valid check on any path, also on one that was lost to another transport since.
+    checked_at: Option<Instant>,
+    /// Transactions of late, to tell a check that somebody else sends again from elsewhere.
+    recent: VecDeque<(TransactionId, Path)>,
     consent_timeout: Duration,
 }
 
@@ -88,6 +96,8 @@ impl Ice {
             previous: None,
             tuples: Vec::new(),
             selected: None,
+            checked_at: None,
+            recent: VecDeque::with_capacity(MAX_RECENT),
             consent_timeout,
         }
     }
@@ -147,6 +157,13 @@ impl Ice {
             return Checked::Ignored;
         }
         let id = check.transaction_id();
+        if self.recent.iter().any(|&(known, from)| known == id && from != path) {
+            return Checked::Ignored;
+        }
+        if self.recent.len() == MAX_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((id, path));
         let mut unknown = [0; MAX_UNKNOWN];
         let mut count = 0;
         for (slot, kind) in unknown.iter_mut().zip(check.unknown_comprehension_required()) {
@@ -171,6 +188,7 @@ impl Ice {
         Builder::new(out, Class::Success, Method::BINDING, id)
             .xor_mapped_address(path.peer)
             .finish(Some(&generation.key));
+        self.checked_at = Some(now);
         let (added, evicted) = self.validate(now, path);
         if self.selected.is_none() || check.use_candidate() {
             self.selected = Some(path);
@@ -212,9 +230,15 @@ impl Ice {
         }
     }
 
-    /// When consent on the last path runs out; `None` before the first valid check.
+    /// When consent runs out altogether; `None` before the first valid check.
     pub(crate) fn consent_ends_at(&self) -> Option<Instant> {
-        self.tuples.iter().map(|tuple| tuple.checked_at + self.consent_timeout).max()
+        self.checked_at.map(|at| at + self.consent_timeout)
+    }
+
+    /// Whether this path was checked a moment ago.
+    pub(crate) fn is_fresh(&self, now: Instant, path: &Path) -> bool {
+        let tuple = self.tuples.iter().find(|tuple| tuple.path == *path);
+        tuple.is_some_and(|tuple| now.saturating_duration_since(tuple.checked_at) <= STALE_AFTER)
     }
 
     /// Removes paths without consent, one a call. When none is left, consent is lost.

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use wire::extension::{ExtensionKind, ExtensionMap, Extensions};
 use wire::rtp::RtpHeader;
 use wire::srtp::{SrtpError, SrtpProfile, SrtpReceiver, SrtpSender};
-use wire::{ExtSeqNo, Mid, Rid, Ssrc};
+use wire::{ExtSeqNo, Mid, PayloadType, Rid, Ssrc};
 
 use super::dtls::{DtlsSession, SrtpKeys};
 use super::ice::Ice;
@@ -57,6 +57,10 @@ struct Announced {
     mid: Option<Mid>,
     rid: Option<Rid>,
     target: StreamRef,
+    rtx_payload_type: Option<PayloadType>,
+    /// What was learned. Each role has one SSRC for good: two would share one numbering.
+    ssrc: Option<Ssrc>,
+    rtx_ssrc: Option<Ssrc>,
 }
 
 struct Srtp {
@@ -110,15 +114,15 @@ pub struct WebRtcTransport {
     next_transport_wide: u16,
     epoch: Instant,
     pub(crate) arrivals: Option<Arrivals>,
-    /// Media SSRC named in transport-wide feedback: the first that was heard.
+    /// Media SSRC named in transport-wide feedback: the last that was heard.
     pub(crate) feedback_ssrc: Option<Ssrc>,
     /// Our own SSRC in RTCP.
     pub(crate) rtcp_ssrc: Ssrc,
     pub(crate) feedback_at: Option<Instant>,
     pub(crate) report_at: Option<Instant>,
     pub(crate) repair_at: Option<Instant>,
-    /// The deadline that the wheel knows of.
-    pub(crate) armed_at: Option<Instant>,
+    /// The tick of the wheel at which this transport is looked at next; other entries were overtaken.
+    pub(crate) armed_tick: Option<u64>,
     round_trip: Option<Duration>,
     /// How far our clock is ahead of the peer's, in µs, at the quickest report so far.
     pub(crate) clock_ahead: Option<i64>,
@@ -155,7 +159,7 @@ impl WebRtcTransport {
             feedback_at: None,
             report_at: None,
             repair_at: None,
-            armed_at: None,
+            armed_tick: None,
             round_trip: None,
             clock_ahead: None,
             peer_reference: None,
@@ -178,10 +182,7 @@ impl WebRtcTransport {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         // A handshake without a path can send nothing, so it waits for the path, not for the time.
         let dtls = self.ice.selected().and_then(|_| self.dtls.timeout_at());
-        [dtls, self.ice.consent_ends_at(), self.feedback_at, self.report_at, self.repair_at]
-            .into_iter()
-            .flatten()
-            .min()
+        [dtls, self.ice.consent_ends_at(), self.feedback_at, self.report_at, self.repair_at].into_iter().flatten().min()
     }
 
     /// Makes the streams of a new producer known.
@@ -195,7 +196,14 @@ impl WebRtcTransport {
                 self.streams.insert(ssrc, StreamRef { is_rtx: true, ..target });
             }
             if stream.ssrc.is_none() {
-                self.announced.push(Announced { mid: spec.mid, rid: stream.rid, target });
+                self.announced.push(Announced {
+                    mid: spec.mid,
+                    rid: stream.rid,
+                    target,
+                    rtx_payload_type: spec.rtx_payload_type,
+                    ssrc: None,
+                    rtx_ssrc: stream.rtx_ssrc,
+                });
             }
         }
         for kind in ExtensionKind::ALL {
@@ -308,7 +316,8 @@ impl WebRtcTransport {
                 extensions.get(plain, ExtensionKind::TransportWideCc).and_then(wire::extension::read_u16)
         {
             arrivals.receive(wire::SeqNo::new(number), received_at);
-            self.feedback_ssrc.get_or_insert(header.ssrc);
+            // A sender heeds feedback only while it names a stream that it still sends.
+            self.feedback_ssrc = Some(header.ssrc);
         }
         let target = match self.streams.get(&header.ssrc) {
             Some(target) => *target,
@@ -333,7 +342,7 @@ impl WebRtcTransport {
         let mid = element(ExtensionKind::Mid).and_then(Mid::from_bytes);
         let rid = element(ExtensionKind::Rid).and_then(Rid::from_bytes);
         let repaired = element(ExtensionKind::RepairedRid).and_then(Rid::from_bytes);
-        let found = self.announced.iter().find(|announced| {
+        let found = self.announced.iter_mut().find(|announced| {
             let same_mid = announced.mid.is_none() || mid.is_none() || announced.mid == mid;
             let same_section = mid.is_some() && announced.mid == mid;
             same_mid
@@ -342,7 +351,12 @@ impl WebRtcTransport {
                     None => same_section,
                 }
         })?;
-        let is_rtx = repaired.is_some() && rid.is_none();
+        let is_rtx = repaired.is_some() || found.rtx_payload_type == Some(header.payload_type);
+        let known = if is_rtx { &mut found.rtx_ssrc } else { &mut found.ssrc };
+        if known.is_some() {
+            return None;
+        }
+        *known = Some(header.ssrc);
         let target = StreamRef { is_rtx, ..found.target };
         self.streams.insert(header.ssrc, target);
         Some(target)
