@@ -62,10 +62,10 @@ impl Contents {
         self.sps |= header & 0x1F == nal::SPS;
     }
 
-    /// Whether a decoder can start at this packet: encoders for real-time send the parameter sets with each IDR
-    /// picture, and before it.
+    /// Whether a decoder can start at this packet: at the sequence parameter set, which encoders for real-time send
+    /// before each IDR picture. The picture alone does not do, as nothing can be decoded without the set.
     pub fn begins_key_frame(&self) -> bool {
-        self.sps || self.idr
+        self.sps
     }
 }
 
@@ -76,13 +76,13 @@ mod tests {
     #[test]
     fn key_frames_are_found_single_aggregated_and_fragmented() {
         let cases: [(&[u8], bool); 8] = [
-            (&[0x65, 1, 2], true),
+            (&[0x65, 1, 2], false),
             (&[0x67, 0x42], true),
             (&[0x41, 1], false),
             (&[0x78, 0, 2, 0x67, 0x42, 0, 1, 0x68], true),
             (&[0x78, 0, 2, 0x41, 0x42], false),
-            (&[0x7C, 0x85, 1], true),
-            (&[0x7C, 0x05, 1], false),
+            (&[0x7C, 0x87, 1], true),
+            (&[0x7C, 0x07, 1], false),
             (&[], false),
         ];
         for (payload, expected) in cases {

@@ -11,8 +11,9 @@ use crate::rtp::RtpHeader;
 use crate::{ExtSeqNo, SeqNo, Ssrc};
 
 /// SSRCs remembered under one key, for RTP and RTCP each. They are never forgotten: an SSRC that comes back must not
-/// start its index anew (RFC 3711 §3.3.1). A browser with camera, screen and voice uses about ten.
-pub const MAX_SSRCS: usize = 256;
+/// start its index anew (RFC 3711 §3.3.1). A browser with camera, screen and
+/// voice uses about ten, and six more each time that its camera is made anew.
+pub const MAX_SSRCS: usize = 2048;
 
 /// Replay windows by SSRC. At most [`MAX_SSRCS`], all of the peer that holds the key, so a fixed seed does no harm.
 type Windows = HashMap<Ssrc, ReplayWindow, FixedState>;
