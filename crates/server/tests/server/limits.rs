@@ -40,7 +40,8 @@ async fn producers_are_limited_and_a_closed_one_makes_room() {
 async fn consumers_are_limited_one_by_one_and_many_at_once() {
     let server = start().await;
     let alice = Client::join(&server, "Alice", "study-room-1").await;
-    let bob = Client::join(&server, "Bob", "study-room-1").await;
+    // By polling, where an answer this large has to come through too.
+    let bob = Client::join_by(&server, Transport::Polling, "Bob", "study-room-1").await;
     let producer_id = produce(&alice, "audio", OPUS).await;
     let transport_id = transport(&bob, "recv").await;
     let rtp_capabilities = capabilities(&bob).await;
@@ -162,4 +163,55 @@ async fn limits_are_as_they_were_set() {
     }
     transport(&client, "recv").await;
     assert_limited(&client.request("create-transport", &json!({ "direction": "recv" })).await);
+}
+
+#[tokio::test]
+async fn who_takes_no_events_is_let_go() {
+    let server = start_with(|config| {
+        config.limits.media_events_burst = 10_000;
+        config.limits.media_events_per_10s = 10_000;
+    })
+    .await;
+    let mut alice = Client::join(&server, "Alice", "study-room-1").await;
+    let producer_id = produce(&alice, "audio", OPUS).await;
+    // Opens the namespace by polling, and never polls again.
+    let open = server.get("/socket.io/?EIO=4&transport=polling").await;
+    let handshake: Value = serde_json::from_str(&open.body[1..]).unwrap();
+    let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", handshake["sid"].as_str().unwrap());
+    let auth = json!({ "token": server.token("Silent").await, "roomId": "study-room-1" });
+    let packet = format!("40/room,{auth}");
+    let posted = server.request("POST", &path, &[("content-type", "text/plain")], &packet).await;
+    assert_eq!(posted.status, 200);
+    alice.event("user-joined").await;
+    let own = json!({ "producerId": producer_id });
+    // Each turn is two events to the others; the queue holds 1,024.
+    for _ in 0..300 {
+        alice.request("pause-producer", &own).await;
+        alice.request("resume-producer", &own).await;
+    }
+    let left = alice.event("user-left").await;
+    assert_eq!((&left["reason"], &left["occupancy"]), (&json!("lost"), &json!(1)));
+}
+
+#[tokio::test]
+async fn connections_above_the_limit_wait_for_others_to_end() {
+    let server = start_with(|config| config.limits.connections = 2).await;
+    // Two that stay, one of them a WebSocket.
+    let auth = json!({ "token": server.token("Alice").await, "roomId": "study-room-1" });
+    let mut alice = Client::connect(&server, Transport::WebSocket, "/room", &auth).await;
+    alice.event("room-state").await;
+    let other = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let waiting = server.get("/healthz");
+    tokio::pin!(waiting);
+    tokio::select! {
+        biased;
+        response = &mut waiting => panic!("answered although the server is full: {response:?}"),
+        () = async {
+            for _ in 0..50 {
+                alice.request_bare("get-stats").await;
+            }
+        } => {}
+    }
+    drop(other);
+    assert_eq!(waiting.await.status, 200);
 }
