@@ -36,4 +36,15 @@ mod tests {
         assert!(!AggregationHeader::parse(&[0x90, 0x0A]).expect("one byte").begins_sequence);
         assert_eq!(AggregationHeader::parse(&[]), None);
     }
+
+    #[test]
+    fn every_bit_of_the_header_is_read() {
+        let header = |byte| AggregationHeader::parse(&[byte]).expect("one byte");
+        let none = AggregationHeader { continues: false, is_continued: false, elements: 0, begins_sequence: false };
+        assert_eq!(header(0x07), none);
+        assert_eq!(header(0x80), AggregationHeader { continues: true, ..none });
+        assert_eq!(header(0x40), AggregationHeader { is_continued: true, ..none });
+        assert_eq!(header(0x30), AggregationHeader { elements: 3, ..none });
+        assert_eq!(header(0x08), AggregationHeader { begins_sequence: true, ..none });
+    }
 }

@@ -91,6 +91,36 @@ mod tests {
     }
 
     #[test]
+    fn what_a_packet_carries_is_told_unit_by_unit() {
+        let contents = |payload: &[u8]| Contents::of(payload);
+        let idr = Contents { idr: true, sps: false, ends_unit: true, reference: 3 };
+        assert_eq!(contents(&[0x65]), idr);
+        // STAP-A: a unit without bytes, SPS, PPS, and a slice that nothing refers to.
+        let aggregate = [0x18, 0, 0, 0, 1, 0x67, 0, 1, 0x68, 0, 2, 0x01, 9];
+        assert_eq!(contents(&aggregate), Contents { idr: false, sps: true, ends_unit: true, reference: 3 });
+        // FU-A: the first, a middle and the last fragment of an IDR slice.
+        assert_eq!(contents(&[0x7C, 0x85]), Contents { ends_unit: false, ..idr });
+        assert_eq!(contents(&[0x7C, 0x05]), Contents { idr: false, ends_unit: false, ..idr });
+        assert_eq!(contents(&[0x7C, 0x45]), Contents { idr: false, ..idr });
+        // STAP-B and FU-B belong to packetization mode 2.
+        assert!(!contents(&[0x79, 0, 0, 0, 1, 0x67]).begins_key_frame());
+        assert!(!contents(&[0x7D, 0x85, 0, 0]).begins_key_frame());
+        assert_eq!(contents(&[0x01]).reference, 0);
+    }
+
+    #[test]
+    fn only_so_many_units_of_an_aggregate_are_looked_at() {
+        let aggregate = |before: usize| {
+            let mut payload = vec![0x18];
+            payload.extend([0, 1, 0x01].repeat(before));
+            payload.extend([0, 1, 0x67]);
+            Contents::of(&payload)
+        };
+        assert!(aggregate(MAX_NAL_UNITS - 1).sps);
+        assert!(!aggregate(MAX_NAL_UNITS).sps);
+    }
+
+    #[test]
     fn a_unit_length_beyond_the_packet_ends_the_walk() {
         assert!(!Contents::of(&[0x78, 0xFF, 0xFF, 0x67]).begins_key_frame());
     }

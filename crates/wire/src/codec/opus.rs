@@ -50,11 +50,21 @@ mod tests {
     }
 
     #[test]
-    fn frame_lengths_are_those_of_the_table() {
-        // Configuration numbers from each mode's row.
-        let cases = [(0, 10_000), (3, 60_000), (13, 20_000), (16, 2_500), (31, 20_000)];
-        for (config, micros) in cases {
-            assert_eq!(frame_micros(&[config << 3]), Some(micros), "configuration {config}");
+    fn frame_lengths_are_those_of_rfc_6716_table_2() {
+        let voice = [10_000, 20_000, 40_000, 60_000];
+        let music = [2_500, 5_000, 10_000, 20_000];
+        let table = [voice, voice, voice, [10_000, 20_000, 10_000, 20_000], music, music, music, music];
+        for (config, micros) in table.as_flattened().iter().enumerate() {
+            // The lower three bits tell channels and number of frames.
+            for low in [0, 0x07] {
+                assert_eq!(frame_micros(&[(config as u8) << 3 | low]), Some(*micros), "configuration {config}");
+            }
         }
+        assert_eq!(frame_micros(&[]), None);
+    }
+
+    #[test]
+    fn channels_are_told_by_one_bit() {
+        assert!(is_stereo(&[0x7C]) && !is_stereo(&[0xFB]) && !is_stereo(&[]));
     }
 }

@@ -1,18 +1,11 @@
 //! The VP8 payload descriptor and what stands in the clear behind it (RFC 7741 §4.2, §4.3).
 
+pub use super::PictureId;
+
 /// Why a payload has no descriptor.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a VP8 payload descriptor is cut off")]
 pub struct Vp8Error;
-
-/// PictureID with the width it was written in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct PictureId {
-    /// 15 or 7 bits.
-    pub value: u16,
-    /// Whether it takes two bytes.
-    pub is_long: bool,
-}
 
 /// Temporal layer of a packet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -159,6 +152,54 @@ mod tests {
         for len in 0..6 {
             assert_eq!(Descriptor::parse(&payload[..len]), Err(Vp8Error));
         }
+    }
+
+    #[test]
+    fn every_combination_of_fields_has_its_length() {
+        for flags in 0..16u8 {
+            let (has_id, has_tl0, has_tid, has_key) = (flags & 8 != 0, flags & 4 != 0, flags & 2 != 0, flags & 1 != 0);
+            for is_long in [false, true] {
+                let id: &[u8] = if is_long { &[0x80 | 0x12, 0x34] } else { &[0x12] };
+                let mut payload = vec![0x80, flags << 4];
+                payload.extend_from_slice(if has_id { id } else { &[] });
+                payload.extend_from_slice(if has_tl0 { &[77] } else { &[] });
+                payload.extend_from_slice(if has_tid || has_key { &[0xBF] } else { &[] });
+                let len = payload.len();
+                payload.push(0xFF);
+                let descriptor = Descriptor::parse(&payload).expect("whole");
+                let value = if is_long { 0x1234 } else { 0x12 };
+                assert_eq!(descriptor.len, len, "{flags:04b}");
+                assert_eq!(descriptor.picture_id, has_id.then_some(PictureId { value, is_long }));
+                assert_eq!(descriptor.tl0_pic_idx, has_tl0.then_some(77));
+                assert_eq!(descriptor.temporal, has_tid.then_some(Temporal { tid: 2, layer_sync: true }));
+                assert_eq!(descriptor.key_idx, has_key.then_some(31));
+                set_tl0_pic_idx(&mut payload, &descriptor, 78);
+                set_picture_id(&mut payload, &descriptor, 0x55);
+                let changed = Descriptor::parse(&payload).expect("whole");
+                let picture_id = descriptor.picture_id.map(|id| PictureId { value: 0x55, ..id });
+                let tl0_pic_idx = descriptor.tl0_pic_idx.map(|_| 78);
+                assert_eq!(changed, Descriptor { picture_id, tl0_pic_idx, ..descriptor });
+            }
+        }
+    }
+
+    #[test]
+    fn a_descriptor_of_one_byte_and_an_empty_frame_are_read() {
+        let descriptor = Descriptor::parse(&[0x35]).expect("whole");
+        assert!(descriptor.non_reference && descriptor.start_of_partition && !descriptor.is_key_frame);
+        assert_eq!((descriptor.partition_index, descriptor.len), (5, 1));
+        assert_eq!(Descriptor::parse(&[]), Err(Vp8Error));
+        assert_eq!(Descriptor::parse(&[0x80]), Err(Vp8Error));
+    }
+
+    #[test]
+    fn the_size_of_a_key_frame_is_read_without_its_scale_and_only_behind_the_start_code() {
+        let mut payload = [0x10, 0x10, 0, 0, 0x9D, 0x01, 0x2A, 0x80, 0x82, 0x68, 0x41];
+        assert_eq!(Descriptor::parse(&payload).expect("whole").resolution, Some((640, 360)));
+        assert_eq!(Descriptor::parse(&payload[..10]).expect("whole").resolution, None);
+        payload[5] = 0x02;
+        let descriptor = Descriptor::parse(&payload).expect("whole");
+        assert!(descriptor.is_key_frame && descriptor.resolution.is_none());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The VP9 payload descriptor (RFC 9628 §4.2).
 
+pub use super::PictureId;
 use super::reader::Reader;
 
 /// Reference differences in one descriptor (P_DIFF, at most three).
@@ -12,15 +13,6 @@ pub const MAX_SPATIAL_LAYERS: usize = 8;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a VP9 payload descriptor is cut off or has too many references")]
 pub struct Vp9Error;
-
-/// PictureID with the width it was written in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct PictureId {
-    /// 15 or 7 bits.
-    pub value: u16,
-    /// Whether it takes two bytes.
-    pub is_long: bool,
-}
 
 /// Layer of a packet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -194,6 +186,55 @@ mod tests {
         assert_eq!((descriptor.p_diffs, descriptor.p_diff_count), ([1, 2, 4], 3));
         assert!(!descriptor.is_key_frame());
         assert_eq!(Descriptor::parse(&[0x58, 0x03, 0x05, 0x09, 0x08]), Err(Vp9Error));
+    }
+
+    #[test]
+    fn a_later_packet_of_flexible_mode_has_no_tl0_index() {
+        // I, P, L, F, E, Z; 7-bit id; TID 2, SID 1, D; one reference, 3 back.
+        let descriptor = Descriptor::parse(&[0xF5, 0x7F, 0x43, 0x06, 0xAA]).expect("whole");
+        assert_eq!(descriptor.picture_id, Some(PictureId { value: 127, is_long: false }));
+        let layer = Layer { temporal: 2, switching_up: false, spatial: 1, inter_layer: true };
+        assert_eq!((descriptor.layer, descriptor.tl0_pic_idx), (Some(layer), None));
+        assert_eq!((descriptor.p_diffs, descriptor.p_diff_count, descriptor.len), ([3, 0, 0], 1, 4));
+        assert!(descriptor.flexible && descriptor.inter_picture && descriptor.not_reference_for_upper);
+        assert!(descriptor.ends_frame && !descriptor.begins_frame);
+    }
+
+    #[test]
+    fn without_layers_there_is_one() {
+        let key = Descriptor::parse(&[0x8C, 0x01]).expect("whole");
+        assert_eq!((key.layer, key.tl0_pic_idx, key.len), (None, None, 2));
+        assert!(key.is_key_frame());
+        assert!(!Descriptor::parse(&[0xCC, 0x01]).expect("whole").is_key_frame());
+        assert!(!Descriptor::parse(&[0x84, 0x01]).expect("whole").is_key_frame(), "a later packet of the frame");
+        assert_eq!(Descriptor::parse(&[]), Err(Vp9Error));
+    }
+
+    #[test]
+    fn the_largest_structure_is_read_and_refused_when_cut_off() {
+        // V; eight layers with sizes; a group of 255 pictures with three references each.
+        let mut payload = vec![0x02, 0xF8];
+        for layer in 1..=8u16 {
+            payload.extend_from_slice(&(layer * 160).to_be_bytes());
+            payload.extend_from_slice(&(layer * 90).to_be_bytes());
+        }
+        payload.push(255);
+        payload.extend([0x0C, 1, 2, 3].repeat(255));
+        let descriptor = Descriptor::parse(&payload).expect("whole");
+        let structure = descriptor.structure.expect("V is set");
+        assert_eq!((structure.spatial_layers, structure.pictures), (8, Some(255)));
+        assert_eq!(structure.resolutions[7], Some((1280, 720)));
+        assert_eq!(descriptor.len, payload.len());
+        for len in 0..payload.len() {
+            assert_eq!(Descriptor::parse(&payload[..len]), Err(Vp9Error), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_structure_may_tell_neither_sizes_nor_pictures() {
+        let structure = Descriptor::parse(&[0x02, 0x40]).expect("whole").structure.expect("V is set");
+        assert_eq!((structure.spatial_layers, structure.pictures), (3, None));
+        assert!(structure.resolutions.iter().all(Option::is_none));
     }
 
     #[test]
