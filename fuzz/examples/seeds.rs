@@ -24,6 +24,7 @@ fn main() -> io::Result<()> {
         ("vp9", vp9_seeds()),
         ("h264", h264_seeds()),
         ("av1_opus", av1_opus_seeds()),
+        ("dependency_descriptor", dependency_descriptor_seeds()),
         ("ortc", ortc_seeds()),
     ];
     for (target, seeds) in corpora {
@@ -297,5 +298,16 @@ fn ortc_seeds() -> Vec<Seed> {
         ("dtls", seed(b'd', &chromium["dtlsParameters"])),
         ("scalability_mode", b"sL3T3_KEY".to_vec()),
         ("profile_level_id", b"s42e01f".to_vec()),
+    ]
+}
+
+/// As Chromium sends them with L1T2: a key frame with its structure of two temporal layers, and a later frame.
+fn dependency_descriptor_seeds() -> Vec<Seed> {
+    let key_frame = [0x80, 0x00, 0x01, 0x80, 0x01, 0x1e, 0xa8, 0x51, 0x41, 0x01, 0x0c, 0x13, 0xfc, 0x0b, 0x3c];
+    vec![
+        ("key_frame_and_next", [&[15][..], &key_frame, &[0xc2, 0x00, 0x02]].concat()),
+        ("key_frame_alone", [&[15][..], &key_frame].concat()),
+        ("mandatory_only", vec![0, 0xc0, 0x00, 0x01]),
+        ("everything_own", vec![0, 0xc0, 0x00, 0x03, 0x78, 0xff, 0x12, 0x34, 0x56, 0x78]),
     ]
 }

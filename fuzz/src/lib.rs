@@ -8,14 +8,14 @@ mod protection;
 
 pub use media::{red_rtx, rtcp, rtp};
 pub use ortc::ortc;
-pub use payload::{av1_opus, h264, vp8, vp9};
+pub use payload::{av1_opus, dependency_descriptor, h264, vp8, vp9};
 pub use protection::{STUN_PASSWORD, srtp, stun};
 
 /// A fuzz target: its name and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("rtp", rtp),
     ("rtcp", rtcp),
     ("red_rtx", red_rtx),
@@ -25,5 +25,6 @@ pub const TARGETS: [Target; 10] = [
     ("vp9", vp9),
     ("h264", h264),
     ("av1_opus", av1_opus),
+    ("dependency_descriptor", dependency_descriptor),
     ("ortc", ortc),
 ];

@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use wire::codec::dependency_descriptor::{self as descriptor, Descriptor, Structure};
 use wire::codec::{CodecKind, av1, h264 as h264_codec, opus, starts_key_frame, vp8 as vp8_codec, vp9 as vp9_codec};
 
 /// A VP8 payload: its descriptor, and the fields that a server writes anew.
@@ -49,4 +50,34 @@ pub fn av1_opus(data: &[u8]) {
     assert_eq!(starts_key_frame(CodecKind::Av1, data), begins);
     black_box((opus::is_dtx(data), opus::is_stereo(data), opus::frame_micros(data)));
     assert!(starts_key_frame(CodecKind::Opus, data));
+}
+
+/// Two dependency descriptors, the first of the length that the first byte says: the second may refer to its structure.
+pub fn dependency_descriptor(data: &[u8]) {
+    let Some((len, rest)) = data.split_first() else { return };
+    let (first, second) = rest.split_at(usize::from(*len).min(rest.len()));
+    let structure = match Structure::parse(first) {
+        Ok(structure) => structure,
+        Err(error) => {
+            assert!(Descriptor::parse(first, None).is_err(), "a broken structure is noticed by both: {error}");
+            return;
+        }
+    };
+    assert_eq!(structure.is_some(), descriptor::has_structure(first));
+    if let Ok(read) = Descriptor::parse(first, None) {
+        assert!(structure.is_some(), "without a structure nothing is known");
+        look(&read);
+    }
+    if let Ok(read) = Descriptor::parse(second, structure.as_ref()) {
+        let mandatory = descriptor::MandatoryFields::parse(second);
+        assert_eq!(Some(read.mandatory), mandatory);
+        look(&read);
+    }
+}
+
+fn look(read: &Descriptor) {
+    for target in 0..=u8::MAX {
+        black_box(read.indication(target));
+    }
+    black_box((read.frame_diffs(), read.chain_diffs(), read.begins_key_frame()));
 }
