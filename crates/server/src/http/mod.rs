@@ -88,7 +88,7 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 /// A study room needs to see, to hear and to show; nothing else.
 const PERMISSIONS: &str = "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), \
                            fullscreen=(self), picture-in-picture=(self), screen-wake-lock=(self), \
-                           geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), midi=()";
+                           geolocation=(), payment=(), usb=(), serial=(), midi=()";
 
 /// For what is no page.
 const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";

@@ -14,7 +14,7 @@ use super::messages::{LobbyEvent, RefusalAnswer, RequestName, RoomAuth, RoomEven
 use crate::http::messages as http;
 
 const HEADER: &str = "\
-// Generated from crates/server/src/signal/messages.rs and crates/server/src/http/messages.rs; not to be edited.
+// Generated from crates/server/src/signal/messages/ and crates/server/src/http/messages.rs; not to be edited.
 // To write it anew: STUDYHALL_WRITE_TYPES=1 cargo test -p server --lib typescript
 
 ";

@@ -1,4 +1,4 @@
-// Generated from crates/server/src/signal/messages.rs and crates/server/src/http/messages.rs; not to be edited.
+// Generated from crates/server/src/signal/messages/ and crates/server/src/http/messages.rs; not to be edited.
 // To write it anew: STUDYHALL_WRITE_TYPES=1 cargo test -p server --lib typescript
 
 /**

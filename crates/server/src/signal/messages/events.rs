@@ -1,0 +1,226 @@
+//! Server → client: what a room and the lobby tell.
+
+use serde::Serialize;
+#[cfg(test)]
+use ts_rs::TS;
+
+use super::{IceServer, Kind, LeaveReason, Participant, Presence, Role, RoomInfo, Source};
+
+/// Who the receiver is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SelfInfo {
+    /// Their own id.
+    pub(crate) participant_id: String,
+    /// What they may do.
+    pub(crate) role: Role,
+}
+
+/// The first event of a seat: everything about the room but its producers, which follow one by one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RoomState {
+    /// Who the receiver is.
+    #[serde(rename = "self")]
+    pub(crate) self_info: SelfInfo,
+    /// The room.
+    pub(crate) room: RoomInfo,
+    /// Everybody in it, the receiver too.
+    pub(crate) participants: Vec<Participant>,
+    /// For the client's transports.
+    pub(crate) ice_servers: Vec<IceServer>,
+    /// The server's clock.
+    pub(crate) server_time_ms: u64,
+}
+
+/// Somebody came.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct UserJoined {
+    /// Who.
+    pub(crate) participant: Participant,
+    /// Seats taken now.
+    pub(crate) occupancy: u32,
+}
+
+/// Somebody went.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserLeft {
+    /// Who.
+    pub(crate) participant_id: String,
+    /// Seats taken now.
+    pub(crate) occupancy: u32,
+    /// Why.
+    pub(crate) reason: LeaveReason,
+}
+
+/// Something about somebody changed; only what changed is there.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserUpdated {
+    /// Who.
+    pub(crate) participant_id: String,
+    /// The microphone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) audio: Option<Presence>,
+    /// The camera.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) video: Option<Presence>,
+    /// The shared screen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) screen: Option<Presence>,
+}
+
+/// There is something to consume.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NewProducer {
+    /// What.
+    pub(crate) producer_id: String,
+    /// Whose.
+    pub(crate) participant_id: String,
+    /// Sound or pictures.
+    pub(crate) kind: Kind,
+    /// Of what.
+    pub(crate) source: Source,
+    /// Whether nothing is sent for now.
+    pub(crate) paused: bool,
+}
+
+/// A producer, and whose it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProducerOf {
+    /// Which.
+    pub(crate) producer_id: String,
+    /// Whose.
+    pub(crate) participant_id: String,
+}
+
+/// A consumer of the receiver is gone, because its producer or its transport is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConsumerClosed {
+    /// Which.
+    pub(crate) consumer_id: String,
+}
+
+/// The room is so full that cameras cost more than they give.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct RecommendAudioOnly {
+    /// For people.
+    pub(crate) message: String,
+    /// Seats taken now.
+    pub(crate) occupancy: u32,
+}
+
+/// Something went wrong that is not the answer to a request.
+///
+/// `MEDIA_RESTARTED`: all transports, producers and consumers of the room are gone, the seat is not; make them
+/// anew. `MEDIA_LOST`: the media connection broke and with it the seat; the socket is closed next.
+/// `TOO_SLOW`: the client does not take its events; the socket is closed next.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ErrorEvent {
+    /// For programs.
+    pub(crate) code: String,
+    /// For people.
+    pub(crate) message: String,
+    /// When to try again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_after_ms: Option<u64>,
+}
+
+/// The server stops; the socket is closed next.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ServerDraining {
+    /// When to come again, at the earliest.
+    pub(crate) reconnect_in_ms: u64,
+}
+
+/// A room, to those who look for one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct LobbyState {
+    /// All rooms.
+    pub(crate) rooms: Vec<RoomInfo>,
+}
+
+/// How full a room is now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RoomOccupancy {
+    /// Which.
+    pub(crate) room_id: String,
+    /// Seats taken.
+    pub(crate) occupancy: u32,
+    /// Seats.
+    pub(crate) capacity: u32,
+}
+
+/// Declares the events of a namespace: their names, and what each carries.
+macro_rules! events {
+    ($(#[$doc:meta])* $name:ident { $($event:literal => $variant:ident($payload:ty),)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub(crate) enum $name {
+            $(#[doc = concat!("`", $event, "`")] $variant($payload),)*
+        }
+
+        impl $name {
+            /// As it is emitted.
+            pub(crate) fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $event,)* }
+            }
+
+            /// Each name with the TypeScript type of what it carries.
+            #[cfg(test)]
+            pub(in crate::signal) fn typescript(cfg: &ts_rs::Config) -> Vec<(&'static str, String)> {
+                vec![$(($event, <$payload as TS>::name(cfg)),)*]
+            }
+        }
+    };
+}
+
+events! {
+    /// Server → client, in a room.
+    RoomEvent {
+        "room-state" => RoomState(Box<RoomState>),
+        "user-joined" => UserJoined(UserJoined),
+        "user-left" => UserLeft(UserLeft),
+        "user-updated" => UserUpdated(UserUpdated),
+        "new-producer" => NewProducer(NewProducer),
+        "producer-closed" => ProducerClosed(ProducerOf),
+        "producer-paused" => ProducerPaused(ProducerOf),
+        "producer-resumed" => ProducerResumed(ProducerOf),
+        "consumer-closed" => ConsumerClosed(ConsumerClosed),
+        "recommend-audio-only" => RecommendAudioOnly(RecommendAudioOnly),
+        "error" => Error(ErrorEvent),
+        "server-draining" => ServerDraining(ServerDraining),
+    }
+}
+
+events! {
+    /// Server → client, in the lobby.
+    LobbyEvent {
+        "lobby-state" => LobbyState(LobbyState),
+        "room-occupancy" => RoomOccupancy(RoomOccupancy),
+        "server-draining" => ServerDraining(ServerDraining),
+    }
+}
