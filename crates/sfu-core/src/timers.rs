@@ -1,4 +1,5 @@
-//! Deadlines of many objects: a hashed wheel. Arming costs a push; nothing is ever searched or removed.
+//! Deadlines of many objects: a hashed wheel. Arming costs a push; nothing is ever searched or removed, and the
+//! entries of all slots share one pool, so that nothing is allocated once it has its lasting size.
 //!
 //! An entry names the tick it was armed for, and its object remembers the newest one: an entry that was
 //! overtaken is told by that and dropped.
@@ -11,13 +12,27 @@ const TICK: Duration = Duration::from_millis(2);
 /// Slots of the wheel, a multiple of 64: 2 s in one turn. A later deadline goes round again.
 const SLOTS: usize = 1024;
 
+/// No entry: the end of a slot's list.
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Copy)]
+struct Entry<K> {
+    tick: u64,
+    key: K,
+    /// The next entry of the same slot, or of the list of free ones.
+    next: u32,
+}
+
 /// A wheel of deadlines for objects named by `K`.
 pub(crate) struct Timers<K> {
     epoch: Instant,
     /// The next tick that has not fired.
     next_tick: u64,
-    slots: Vec<Vec<(u64, K)>>,
+    /// The first entry of each slot.
+    slots: Box<[u32; SLOTS]>,
     occupied: [u64; SLOTS / 64],
+    entries: Vec<Entry<K>>,
+    free: u32,
     /// Entries taken out of a slot while it fires.
     due: Vec<(u64, K)>,
 }
@@ -27,8 +42,10 @@ impl<K: Copy> Timers<K> {
         Self {
             epoch: now,
             next_tick: 0,
-            slots: (0..SLOTS).map(|_| Vec::new()).collect(),
+            slots: Box::new([NONE; SLOTS]),
             occupied: [0; SLOTS / 64],
+            entries: Vec::new(),
+            free: NONE,
             due: Vec::new(),
         }
     }
@@ -46,7 +63,17 @@ impl<K: Copy> Timers<K> {
     /// Has `key` come out of [`Timers::pop_due`] with `tick`, as [`Timers::tick`] made it.
     pub(crate) fn arm(&mut self, key: K, tick: u64) {
         let slot = tick as usize % SLOTS;
-        self.slots[slot].push((tick, key));
+        let entry = Entry { tick, key, next: self.slots[slot] };
+        let index = if self.free == NONE {
+            self.entries.push(entry);
+            u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 entries fit in memory")
+        } else {
+            let index = self.free;
+            self.free = self.entries[index as usize].next;
+            self.entries[index as usize] = entry;
+            index
+        };
+        self.slots[slot] = index;
         self.occupied[slot / 64] |= 1 << (slot % 64);
     }
 
@@ -73,7 +100,9 @@ impl<K: Copy> Timers<K> {
     /// How many entries there are, overtaken ones included.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.slots.iter().map(Vec::len).sum()
+        let some = |at: u32| (at != NONE).then_some(at);
+        let free = std::iter::successors(some(self.free), |&at| some(self.entries[at as usize].next));
+        self.entries.len() - free.count()
     }
 
     /// Takes one key whose time has come, with the tick it was armed for.
@@ -91,22 +120,30 @@ impl<K: Copy> Timers<K> {
             if self.occupied[slot / 64] & 1 << (slot % 64) == 0 {
                 continue;
             }
-            let due = &mut self.due;
-            self.slots[slot].retain(|&(tick, key)| {
-                let later = tick > now_tick;
-                if !later {
-                    due.push((tick, key));
-                }
-                later
-            });
-            if self.slots[slot].is_empty() {
-                self.occupied[slot / 64] &= !(1 << (slot % 64));
-            }
+            self.empty_slot(slot, now_tick);
             if let Some(key) = self.due.pop() {
                 return Some(key);
             }
         }
         None
+    }
+
+    /// Takes what is due out of a slot and leaves what belongs to a later turn.
+    fn empty_slot(&mut self, slot: usize, now_tick: u64) {
+        let mut at = std::mem::replace(&mut self.slots[slot], NONE);
+        while at != NONE {
+            let Entry { tick, key, next } = self.entries[at as usize];
+            let list = if tick > now_tick { &mut self.slots[slot] } else { &mut self.free };
+            self.entries[at as usize].next = *list;
+            *list = at;
+            if tick <= now_tick {
+                self.due.push((tick, key));
+            }
+            at = next;
+        }
+        if self.slots[slot] == NONE {
+            self.occupied[slot / 64] &= !(1 << (slot % 64));
+        }
     }
 }
 
