@@ -31,7 +31,7 @@ fn no_allocation_per_forwarded_packet_after_warm_up() {
     let mut last_sent = SeqNo::new(0);
     let mut run = |room: &mut Room, packets: u64| {
         let (mut allocations, mut sent) = (0, 0);
-        for turn in 0..packets / 3 {
+        for _ in 0..packets / 3 {
             let media = (0..3)
                 .map(|_| {
                     number += 1;
