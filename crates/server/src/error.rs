@@ -209,6 +209,9 @@ pub(crate) fn error_event(code: &str, message: &str, retry_after: Option<Duratio
 
 impl From<WorkerError> for Refusal {
     fn from(error: WorkerError) -> Self {
+        if error.is_gone() {
+            return Self::not_found("transport, producer or consumer any more");
+        }
         if error.is_their_fault() {
             return Self::bad_request(sentence(&error));
         }

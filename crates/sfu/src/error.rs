@@ -58,6 +58,12 @@ impl WorkerError {
     pub fn is_their_fault(&self) -> bool {
         matches!(self, Self::Refused(_))
     }
+
+    /// Whether what was asked for is closed meanwhile.
+    pub fn is_gone(&self) -> bool {
+        use CommandError::{NoConsumer, NoProducer, NoRouter, NoTransport};
+        matches!(self, Self::Refused(NoRouter | NoTransport | NoProducer | NoConsumer))
+    }
 }
 
 /// A transport cannot be connected.
