@@ -3,14 +3,14 @@
 //!
 //! Opening the packet is part of it; making it is not.
 
-#[path = "../tests/room/mod.rs"]
-mod room;
+#[path = "../tests/full_room/mod.rs"]
+mod full_room;
 
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
-use self::room::{PUBLISHER_PORT, Room, packet};
+use self::full_room::{PUBLISHER_PORT, Room, packet};
 
 fn forward(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("forward");

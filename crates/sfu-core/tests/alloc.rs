@@ -1,6 +1,6 @@
 //! Forwarding allocates nothing once everybody is there: received packets, retransmissions and feedback included.
 
-mod room;
+mod full_room;
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use allocation_counter::measure;
 use wire::rtcp::write_nack;
 use wire::{SeqNo, Ssrc};
 
-use self::room::{FIRST_VIEWER_PORT, FIRST_VIEWER_SSRC, PUBLISHER_PORT, Room, packet};
+use self::full_room::{FIRST_VIEWER_PORT, FIRST_VIEWER_SSRC, PUBLISHER_PORT, Room, packet};
 
 const VIEWERS: usize = 50;
 
