@@ -39,7 +39,10 @@ impl Worker {
     fn receive_report(&mut self, now: Instant, key: Key<WebRtcTransport>, packet: &RtcpPacket<'_>, out: &mut Outbox) {
         match packet {
             RtcpPacket::SenderReport(report) => {
-                self.receive_sender_clock(now, key, report.sender, (report.ntp, report.rtp));
+                // Before its first packet a sender has no media clock to tell; some report one of zero.
+                if report.packet_count > 0 {
+                    self.receive_sender_clock(now, key, report.sender, (report.ntp, report.rtp));
+                }
                 report.reports().for_each(|block| self.receive_block(now, key, &block));
             }
             RtcpPacket::ReceiverReport(report) => {
