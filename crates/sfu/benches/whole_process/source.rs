@@ -78,7 +78,7 @@ impl Source {
             ssrc: Ssrc::new(4660),
         };
         write_header(packet, &fields, false, false);
-        packet.extend_from_slice(if self.next % 500 == 0 { &KEY_FRAME } else { &INTER_FRAME });
+        packet.extend_from_slice(if self.next.is_multiple_of(500) { &KEY_FRAME } else { &INTER_FRAME });
         packet.resize(PACKET_LEN - TAG_LEN, self.next as u8);
         self.sender.protect_rtp(packet, 0, 12, index).expect("a whole packet");
         self.next += 1;
