@@ -6,7 +6,8 @@ import type { Source } from '../protocol/generated/messages';
 import { Publisher } from './publisher';
 import type { Transports } from './transports';
 
-const track = (name: string): MediaStreamTrack => ({ name }) as unknown as MediaStreamTrack;
+const track = (name: string): MediaStreamTrack =>
+  ({ name, getSettings: () => ({}) }) as unknown as MediaStreamTrack;
 
 /** A send transport whose producers remember what was done to them. */
 class World implements Signalling {

@@ -9,6 +9,7 @@ import { ProtocolError } from '../protocol/errors';
 import type { Signalling } from '../protocol/events';
 import type { Source } from '../protocol/generated/messages';
 import { backOff } from '../protocol/retry';
+import { cameraLayers, screenLayers } from './layers';
 import type { Transports } from './transports';
 
 /** `undefined`: nothing to send. A camera or microphone is then paused, a screen is closed. */
@@ -16,15 +17,6 @@ export type Wish = MediaStreamTrack | undefined;
 
 /** Attempts to publish one track before the person is told. */
 const MAX_ATTEMPTS = 3;
-
-/** A quarter, a half and the whole picture. Bit/s; the sum is what a 720p camera costs upstream. */
-const CAMERA_LAYERS: types.RtpEncodingParameters[] = [
-  { scaleResolutionDownBy: 4, maxBitrate: 120_000, scalabilityMode: 'L1T3' },
-  { scaleResolutionDownBy: 2, maxBitrate: 350_000, scalabilityMode: 'L1T3' },
-  { scaleResolutionDownBy: 1, maxBitrate: 1_200_000, scalabilityMode: 'L1T3' },
-];
-/** One layer: text that is scaled down cannot be read, so nobody would watch the others. */
-const SCREEN_LAYERS: types.RtpEncodingParameters[] = [{ maxBitrate: 2_500_000 }];
 
 export class Publisher {
   readonly #transports: Transports;
@@ -132,8 +124,8 @@ export class Publisher {
       stopTracks: false,
       disableTrackOnPause: false,
       appData: { source },
-      ...(source === 'camera' ? { encodings: CAMERA_LAYERS, codec: vp8 } : {}),
-      ...(source === 'screen' ? { encodings: SCREEN_LAYERS, codec: vp8 } : {}),
+      ...(source === 'camera' ? { encodings: cameraLayers(track.getSettings()), codec: vp8 } : {}),
+      ...(source === 'screen' ? { encodings: screenLayers(), codec: vp8 } : {}),
       ...(source === 'screen' ? { codecOptions: { videoGoogleStartBitrate: 1_000 } } : {}),
       ...(source === 'mic'
         ? { codecOptions: { opusDtx: true, opusFec: true, opusMaxAverageBitrate: 40_000 } }
