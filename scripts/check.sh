@@ -20,6 +20,8 @@ failed=()
 try() { step "$@" || failed+=("$1"); }
 
 scripts/setup.sh check
+# A node that it brought along is on the path from here on.
+source scripts/lib.sh
 scripts/web.sh build
 try "Rust format" rust_format
 try "Rust lints" rust_lints

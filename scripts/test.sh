@@ -31,6 +31,8 @@ browser_tests() {
 case "${1:-all}" in
   rust | all) scripts/setup.sh run ;;&
   browser | all) scripts/setup.sh test ;;&
+  # A node that they brought along is on the path from here on.
+  *) source scripts/lib.sh ;;&
   rust | browser | all) scripts/web.sh build ;;&
   tools | all) step "tests of the tools" tool_tests ;;&
   rust | all) step "Rust documentation tests" doc_tests ;;&

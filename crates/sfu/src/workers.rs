@@ -122,6 +122,15 @@ impl Workers {
         self.slots.len()
     }
 
+    /// How many of them run; one that failed and starts anew counts.
+    pub fn alive(&self) -> usize {
+        let runs = |slot: &&Slot| {
+            let thread = slot.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            thread.as_ref().is_some_and(|thread| !thread.is_finished())
+        };
+        self.slots.iter().filter(runs).count()
+    }
+
     /// Where browsers are told to send, of the first worker.
     pub fn local_candidates(&self) -> Vec<SocketAddr> {
         self.candidates.addresses(0)

@@ -20,5 +20,9 @@ async fn readyz(State(app): State<Shared>) -> Result<Json<Value>, Refusal> {
     if app.is_draining() {
         return Err(Refusal::busy("The server is stopping."));
     }
-    Ok(Json(json!({ "status": "ok", "workers": app.workers.count() })))
+    let alive = app.workers.alive();
+    if alive == 0 {
+        return Err(Refusal::busy("No media worker runs."));
+    }
+    Ok(Json(json!({ "status": "ok", "workers": alive })))
 }

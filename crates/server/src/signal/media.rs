@@ -1,6 +1,7 @@
 //! What the requests of a participant do. Each handler reads its payload, checks the limits, asks the media server
 //! with nothing locked, and gives what came of it to the room.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -139,7 +140,7 @@ impl Caller {
                 let outcome = outcomes.await?.pop().ok_or_else(Refusal::internal)?;
                 return outcome.map(|consumer| ConsumeAnswer::One { consumer: Box::new(consumer) });
             }
-            (None, Some(producer_ids)) => producer_ids,
+            (None, Some(producer_ids)) => without_repeats(producer_ids),
             _ => {
                 return Err(Refusal::bad_request(
                     "consume: exactly one of producerId and producerIds has to be there.",
@@ -217,11 +218,15 @@ impl Caller {
     async fn set_consumers_paused(&self, request: ConsumerIds, paused: bool) -> Result<(), Refusal> {
         let (ids, is_one) = match (request.consumer_id, request.consumer_ids) {
             (Some(id), None) => (vec![id], true),
-            (None, Some(ids)) => (ids, false),
+            (None, Some(ids)) => (without_repeats(ids), false),
             _ => {
                 return Err(Refusal::bad_request("Exactly one of consumerId and consumerIds has to be there."));
             }
         };
+        let limit = self.app.config.limits.consumers;
+        if ids.len() > limit {
+            return Err(Refusal::bad_request(format!("consumerIds: not more than {limit} at a time.")));
+        }
         // One that went a moment ago, unknown to the client, must not keep the others from being seen.
         let consumers: Vec<_> = ids.iter().filter_map(|id| self.room.consumer(&self.id, id).ok()).collect();
         if consumers.is_empty() {
@@ -272,6 +277,13 @@ impl Caller {
         }
         Ok(StatsAnswer { stats })
     }
+}
+
+/// Each once, in order: what is asked for twice is not done twice.
+fn without_repeats(mut ids: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(id.clone()));
+    ids
 }
 
 /// The payload of a request, not looked into yet.

@@ -65,8 +65,7 @@ pub(crate) fn open(app: &Arc<App>, io: &SocketIo) {
         async move { refused }
     };
     let for_entry = Arc::clone(app);
-    // What is before the async block runs before the connection is read on: the room's events come first, and
-    // no request comes before there is somebody to answer it.
+    // Requests that come before this runs wait in the queue that `take_seat` made: the room's events come first.
     let enter = move |socket: SocketRef| {
         enter(&for_entry, socket);
         async {}
@@ -81,8 +80,21 @@ fn take_seat(app: &App, socket: &SocketRef, auth: Option<RoomAuth>) -> Result<()
     let leaver = seat.clone();
     socket.on_disconnect(move |reason: DisconnectReason| async move { leaver.leave(leave_reason(reason)) });
     socket.extensions.insert(seat);
+    // Already here, because a quick client asks before the namespace's handler has run.
+    let (queue, requests) = mpsc::channel(MAX_QUEUED_REQUESTS);
+    let rates = ParticipantRates::new(Instant::now(), &app.config.limits);
+    let inlet = Arc::new(Inlet { rates: Mutex::new(rates), queue });
+    socket.on_fallback(move |packet: Packet| {
+        inlet.admit(packet);
+        async {}
+    });
+    socket.extensions.insert(Requests(Arc::new(Mutex::new(Some(requests)))));
     Ok(())
 }
+
+/// The requests of a participant, until somebody answers them.
+#[derive(Clone)]
+struct Requests(Arc<Mutex<Option<mpsc::Receiver<Request>>>>);
 
 fn check(app: &App, auth: Option<RoomAuth>) -> Result<Seat, Refusal> {
     if app.is_draining() {
@@ -104,13 +116,9 @@ fn leave_reason(reason: DisconnectReason) -> LeaveReason {
 /// The namespace is open: from here on the participant hears the room and is heard.
 fn enter(app: &Arc<App>, socket: SocketRef) {
     let Some(seat) = socket.extensions.get::<Seat>() else { return };
-    let (queue, requests) = mpsc::channel(MAX_QUEUED_REQUESTS);
-    let rates = ParticipantRates::new(Instant::now(), &app.config.limits);
-    let inlet = Arc::new(Inlet { rates: Mutex::new(rates), queue });
-    socket.on_fallback(move |packet: Packet| {
-        inlet.admit(packet);
-        async {}
-    });
+    let waiting = socket.extensions.get::<Requests>();
+    let requests = waiting.and_then(|Requests(taken)| taken.lock().unwrap_or_else(PoisonError::into_inner).take());
+    let Some(requests) = requests else { return };
     let caller = Caller::new(Arc::clone(app), Arc::clone(seat.room()), seat.id().clone());
     tokio::spawn(answer_all(caller, requests));
     seat.enter(socket);
