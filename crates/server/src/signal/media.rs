@@ -140,7 +140,7 @@ impl Caller {
                 let outcome = outcomes.await?.pop().ok_or_else(Refusal::internal)?;
                 return outcome.map(|consumer| ConsumeAnswer::One { consumer: Box::new(consumer) });
             }
-            (None, Some(producer_ids)) => without_repeats(producer_ids),
+            (None, Some(producer_ids)) => producer_ids,
             _ => {
                 return Err(Refusal::bad_request(
                     "consume: exactly one of producerId and producerIds has to be there.",
