@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use rand::RngExt;
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use tracing::debug;
 use wire::codec::CodecKind;
 use wire::rtcp::ReportBlock;
@@ -82,11 +82,26 @@ impl Worker {
     /// # Errors
     /// When the DTLS library refuses its configuration.
     pub fn new(settings: Settings, rng: StdRng) -> Result<Self, dimpl::Error> {
-        Ok(Self {
+        let dtls = DtlsShared::new(settings.certificate.clone(), None)?;
+        Ok(Self::with(settings, dtls, rng))
+    }
+
+    /// A worker for simulations: one seed, one run. Also the hello bytes and back-off times of handshakes come of
+    /// `seed`, so that its DTLS protects nobody.
+    ///
+    /// # Errors
+    /// When the DTLS library refuses its configuration.
+    pub fn replayable(settings: Settings, seed: u64) -> Result<Self, dimpl::Error> {
+        let dtls = DtlsShared::new(settings.certificate.clone(), Some(seed))?;
+        Ok(Self::with(settings, dtls, StdRng::seed_from_u64(seed)))
+    }
+
+    fn with(settings: Settings, dtls: DtlsShared, rng: StdRng) -> Self {
+        Self {
             epoch: settings.now,
             unix_at_epoch: settings.unix_now,
             consent_timeout: settings.consent_timeout,
-            dtls: DtlsShared::new(settings.certificate)?,
+            dtls,
             rng,
             routers: Table::default(),
             transports: Table::default(),
@@ -102,7 +117,7 @@ impl Worker {
             key_frames: Vec::with_capacity(64),
             asked: Vec::with_capacity(crate::producer::MAX_PER_NACK),
             blocks: Vec::with_capacity(64),
-        })
+        }
     }
 
     /// Takes in one datagram. What it is and whose is decided by its first byte and its path.

@@ -113,16 +113,19 @@ pub(crate) struct DtlsShared {
 }
 
 impl DtlsShared {
-    pub(crate) fn new(certificate: DtlsCertificate) -> Result<Self, dimpl::Error> {
-        let config = Config::builder()
+    /// `seed` makes what is random in a handshake repeat, but keys and signatures. For simulations only.
+    pub(crate) fn new(certificate: DtlsCertificate, seed: Option<u64>) -> Result<Self, dimpl::Error> {
+        let mut config = Config::builder()
             .mtu(1200)
             // A path that answered a STUN check with our password needs no cookie.
             .use_server_cookie(false)
             .flight_start_rto(FLIGHT_RTO)
             .flight_retries(7)
-            .handshake_timeout(HANDSHAKE_TIMEOUT)
-            .build()?;
-        Ok(Self { config: Arc::new(config), certificate })
+            .handshake_timeout(HANDSHAKE_TIMEOUT);
+        if let Some(seed) = seed {
+            config = config.dangerously_set_rng_seed(seed);
+        }
+        Ok(Self { config: Arc::new(config.build()?), certificate })
     }
 
     /// DTLS 1.2, because the library's server side then prefers AES-GCM, whatever the client lists first.
