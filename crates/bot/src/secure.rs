@@ -93,15 +93,16 @@ impl Secure {
         }
     }
 
-    /// Sends one compound RTCP packet that `write` appends; none if it appends nothing.
+    /// Sends one compound RTCP packet that `write` appends; none if it appends nothing. Without a pair it is lost, as
+    /// on a network that is down.
     pub(crate) fn send_rtcp(&mut self, out: &mut Output, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(pair) = self.pair else { return };
         let start = out.begin();
         write(out.arena());
-        if out.begin() > start && self.sender.protect_rtcp(out.arena(), start).is_ok() {
-            out.commit(start, pair);
-        } else {
-            out.abandon(start);
+        match self.pair {
+            Some(pair) if out.begin() > start && self.sender.protect_rtcp(out.arena(), start).is_ok() => {
+                out.commit(start, pair);
+            }
+            _ => out.abandon(start),
         }
     }
 

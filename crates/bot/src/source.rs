@@ -88,6 +88,11 @@ impl Source {
         self.paused = paused;
     }
 
+    /// Begins to capture, now that there is somewhere to send to.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.next_at = now;
+    }
+
     /// Stops or starts one stream, as a sender without bandwidth for it does.
     pub(crate) fn set_stopped(&mut self, index: usize, stopped: bool) {
         if let Some(slot) = self.stopped.get_mut(index)

@@ -259,6 +259,7 @@ impl Peer {
             Some(DtlsEvent::Connected(keys)) => match Secure::new(*keys, self.clock, pair) {
                 Ok(secure) => {
                     self.secure = Some(secure);
+                    self.sources.values_mut().for_each(|source| source.start(now));
                     self.report_at = Some(now + FIRST_REPORT_AFTER);
                     self.events.push_back(PeerEvent::Connected);
                 }
@@ -282,6 +283,13 @@ impl Peer {
         }
         self.end("closed by ourselves".to_owned());
         self.ice = IceAgent::new(Vec::new(), &mut self.rng);
+    }
+
+    /// Seals and sends a compound RTCP packet that the caller wrote.
+    pub fn send_rtcp(&mut self, plain: &[u8], out: &mut Output) {
+        if let Some(secure) = &mut self.secure {
+            secure.send_rtcp(out, |arena| arena.extend_from_slice(plain));
+        }
     }
 
     /// Whether media flows.

@@ -41,7 +41,7 @@ impl Peer {
 
     /// NACKs and key frame requests.
     fn send_requests(&mut self, now: Instant, out: &mut Output) {
-        let (sender, round_trip, unix_now) = (self.reporter(), self.round_trip(), self.clock.unix_at(now));
+        let (sender, round_trip) = (self.reporter(), self.round_trip());
         let Some(secure) = &mut self.secure else { return };
         for sink in self.sinks.values_mut() {
             let media = sink.spec.ssrc;
@@ -49,7 +49,7 @@ impl Peer {
                 let due: Vec<SeqNo> = sink.reception.due_nacks(now, round_trip);
                 secure.send_rtcp(out, |arena| write_nack(arena, sender, media, due));
             }
-            if sink.viewer.handle_timeout(now, unix_now) {
+            if sink.viewer.handle_timeout(now) {
                 secure.send_rtcp(out, |arena| write_pli(arena, sender, media));
             }
         }
