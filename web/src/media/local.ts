@@ -59,7 +59,8 @@ export class LocalMedia {
   readonly #view: Cell<LocalView>;
   readonly #onDeviceChange = (): void => void this.#listDevices();
   /** The newest wish per device; an older one that comes back late is dropped. */
-  readonly #wishes = { camera: 0, microphone: 0 };
+  readonly #wishes = { camera: 0, microphone: 0, screen: 0 };
+  #closed = false;
 
   constructor(options: LocalOptions) {
     this.#view = createCell<LocalView>({
@@ -135,6 +136,7 @@ export class LocalMedia {
 
   /** Resolves when the person has chosen or refused; a refusal is not an error worth showing. */
   async startScreen(): Promise<void> {
+    const wish = ++this.#wishes.screen;
     this.#patch({ screen: STARTING });
     try {
       const devices = mediaDevices();
@@ -143,16 +145,24 @@ export class LocalMedia {
         video: { frameRate: { ideal: 15, max: 30 } },
         audio: true,
       });
+      // Left, or stopped again, while the person was still choosing.
+      if (wish !== this.#wishes.screen) {
+        for (const late of stream.getTracks()) late.stop();
+        return;
+      }
       const track = stream.getVideoTracks()[0];
       if (track === undefined) throw new DOMException('no picture', 'NotFoundError');
       // Text must stay sharp; frames may be fewer.
       track.contentHint = 'detail';
-      track.addEventListener('ended', () => this.stopScreen());
+      track.addEventListener('ended', () => {
+        if (this.#view.get().screen.track === track) this.stopScreen();
+      });
       this.#patch({
         screen: { status: 'on', track, problem: undefined },
         screenAudio: stream.getAudioTracks()[0],
       });
     } catch (error) {
+      if (wish !== this.#wishes.screen) return;
       const problem = problemOf(error);
       this.#patch({
         screen: problem === 'refused' ? OFF : { status: 'failed', track: undefined, problem },
@@ -161,6 +171,7 @@ export class LocalMedia {
   }
 
   stopScreen(): void {
+    this.#wishes.screen += 1;
     const { screen, screenAudio } = this.#view.get();
     screen.track?.stop();
     screenAudio?.stop();
@@ -169,6 +180,7 @@ export class LocalMedia {
 
   /** Closes everything; the object is of no use afterwards. */
   close(): void {
+    this.#closed = true;
     mediaDevices()?.removeEventListener('devicechange', this.#onDeviceChange);
     this.#shut('camera');
     this.#shut('microphone');
@@ -176,6 +188,7 @@ export class LocalMedia {
   }
 
   async #open(device: Device): Promise<void> {
+    if (this.#closed) return;
     const wish = ++this.#wishes[device];
     const before = this.#view.get()[device].track;
     this.#set(device, STARTING);

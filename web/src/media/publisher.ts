@@ -101,14 +101,24 @@ export class Publisher {
       return;
     }
     if (source === 'screen' || source === 'screen-audio') {
+      // Told first: what fails is tried again as long as it is not done here.
+      await this.#tell('close-producer', producer.id);
       this.#producers.delete(source);
       producer.close();
-      await this.#signalling.request('close-producer', { producerId: producer.id });
       return;
     }
+    await this.#tell('pause-producer', producer.id);
     producer.pause();
     await producer.replaceTrack({ track: null });
-    await this.#signalling.request('pause-producer', { producerId: producer.id });
+  }
+
+  /** A producer that the server does not know any more is as good as told. */
+  async #tell(request: 'close-producer' | 'pause-producer', producerId: string): Promise<void> {
+    try {
+      await this.#signalling.request(request, { producerId });
+    } catch (error) {
+      if (!(error instanceof ProtocolError && error.code === 'NOT_FOUND')) throw error;
+    }
   }
 
   async #produce(source: Source, track: MediaStreamTrack): Promise<void> {

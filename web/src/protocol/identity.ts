@@ -20,6 +20,8 @@ export class Identity {
     if (!fresh && kept?.displayName === displayName && Date.parse(kept.expiresAt) - this.#now() > MARGIN_MS) {
       return kept.token;
     }
+    // A token that was refused must not come back when no new one is to be had right now.
+    this.#guest = undefined;
     const guest = await this.#create(displayName);
     // The server may have normalised the name; what was typed is what is compared.
     this.#guest = { ...guest, displayName };

@@ -27,7 +27,8 @@ export function afterRefusal(error: ProtocolError, context: RefusalContext): Ret
       return context.refusals === 1 ? { kind: 'new-token' } : { kind: 'give-up' };
     case 'RATE_LIMITED':
     case 'SERVER_BUSY':
-      return { kind: 'wait', delayMs: error.retryAfterMs ?? backOff(context.refusals) };
+      // Not sooner than asked for, and ever later: many may be waiting behind one address.
+      return { kind: 'wait', delayMs: Math.max(error.retryAfterMs ?? 0, backOff(context.refusals)) };
     case 'UNREACHABLE':
     case 'ROOM_FULL':
       return context.wasJoined ? { kind: 'wait', delayMs: backOff(context.refusals) } : { kind: 'give-up' };
