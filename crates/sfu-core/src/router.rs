@@ -220,7 +220,7 @@ fn send_media(
     let (arena, start) = out.begin();
     let header_len = consumer.write(arena, packet, &As { seq, shift, stamp, rtx: None });
     if transport.send_rtp(out, start, header_len, seq, consumer.transport.index()) {
-        consumer.note_sent(packet.payload().len());
+        consumer.note_sent(now, seq, packet.payload().len());
         if let Some(plain) = consumer.plain() {
             plain.note(seq, stamp);
         }

@@ -316,10 +316,14 @@ impl Consumer {
         shift
     }
 
-    pub(crate) fn note_sent(&mut self, bytes: usize) {
+    /// Notes that a packet of `bytes` was sent for the first time, under `seq`.
+    pub(crate) fn note_sent(&mut self, now: Instant, seq: ExtSeqNo, bytes: usize) {
         self.packets_sent += 1;
         self.bytes_sent += bytes as u64;
         self.retransmissions.sent(bytes);
+        if seq < self.numbering.last() {
+            self.retransmissions.note_late(now, seq);
+        }
     }
 
     /// Packets and payload bytes sent, as sender reports count them.

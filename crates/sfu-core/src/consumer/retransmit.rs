@@ -7,7 +7,8 @@ use wire::ExtSeqNo;
 /// Retransmissions remembered, so that none is repeated while it is still on its way.
 const MAX_RECENT: usize = 64;
 
-/// A packet is not sent again sooner than this, or than one round trip.
+/// A packet is not sent again sooner than this, or than three quarters of a round trip: the receiver's own measure of it
+/// may be the shorter one, and a request that is refused costs a whole round trip more.
 const MIN_PAUSE: Duration = Duration::from_millis(10);
 
 /// Bytes that may be retransmitted beyond what was sent; each byte sent allows one retransmitted, so
@@ -36,7 +37,7 @@ impl Retransmissions {
 
     /// Whether outgoing number `seq` of `bytes` may be sent again now; then notes that it was.
     pub(crate) fn take(&mut self, now: Instant, seq: ExtSeqNo, bytes: usize, round_trip: Duration) -> bool {
-        let pause = round_trip.max(MIN_PAUSE);
+        let pause = (round_trip * 3 / 4).max(MIN_PAUSE);
         let on_its_way = self
             .recent
             .iter()
@@ -45,9 +46,14 @@ impl Retransmissions {
             return false;
         }
         self.credit -= bytes;
+        self.note_late(now, seq);
+        true
+    }
+
+    /// Notes that `seq` was sent just now though later ones went before: the receiver may have asked for it already.
+    pub(crate) fn note_late(&mut self, now: Instant, seq: ExtSeqNo) {
         self.recent[self.next] = (seq, Some(now));
         self.next = (self.next + 1) % MAX_RECENT;
-        true
     }
 }
 
@@ -94,6 +100,17 @@ mod tests {
         let mut retransmissions = Retransmissions::new();
         let seq = ExtSeqNo::new(7);
         assert!(retransmissions.take(start, seq, 100, round_trip));
+        assert!(!retransmissions.take(start + round_trip / 2, seq, 100, round_trip));
+        assert!(retransmissions.take(start + round_trip, seq, 100, round_trip));
+    }
+
+    #[test]
+    fn a_packet_that_went_out_late_is_not_sent_again_for_a_request_that_crossed_it() {
+        let start = crate::some_instant();
+        let round_trip = Duration::from_millis(50);
+        let mut retransmissions = Retransmissions::new();
+        let seq = ExtSeqNo::new(7);
+        retransmissions.note_late(start, seq);
         assert!(!retransmissions.take(start + round_trip / 2, seq, 100, round_trip));
         assert!(retransmissions.take(start + round_trip, seq, 100, round_trip));
     }
