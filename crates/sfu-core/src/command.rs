@@ -268,4 +268,6 @@ pub enum EventKind {
     ConsumerClosed(ObjectId),
     /// The stream that a consumer forwards changed; `None` while it waits for a key frame.
     ConsumerLayers(ObjectId, Option<u8>),
+    /// The router itself is closed; nothing follows.
+    RouterClosed,
 }

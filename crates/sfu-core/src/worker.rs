@@ -537,6 +537,7 @@ impl Worker {
             self.say_goodbye(now, transport, out);
             self.close_transport(transport);
         }
+        self.events.push(router.id, EventKind::RouterClosed);
     }
 
     /// Closes every router, and says good-bye to every peer.

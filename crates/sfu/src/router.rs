@@ -59,7 +59,7 @@ pub enum RouterEvent {
 pub struct RouterEvents(pub(crate) mpsc::Receiver<RouterEvent>);
 
 impl RouterEvents {
-    /// The next event; `None` when the router is closed.
+    /// The next event; `None` when the router is closed, or its worker stopped.
     pub async fn next(&mut self) -> Option<RouterEvent> {
         self.0.recv().await
     }

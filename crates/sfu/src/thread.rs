@@ -76,7 +76,8 @@ pub(crate) fn run(start: Start) {
             }
         };
         let result = catch_unwind(AssertUnwindSafe(|| thread.run_incarnation(worker, incarnation)));
-        thread.end_incarnation();
+        let died = !matches!(result, Ok(End::Stopped));
+        thread.end_incarnation(died);
         match result {
             Ok(End::Stopped) => break,
             Ok(End::Broken(error)) => {
@@ -214,7 +215,7 @@ impl Thread {
 
     fn publish(&mut self, worker: &mut Worker) {
         while let Some(event) = worker.poll_event() {
-            let Some(subscriber) = self.subscribers.iter().find(|subscriber| subscriber.router == event.router) else {
+            let Some(index) = self.subscribers.iter().position(|subscriber| subscriber.router == event.router) else {
                 continue;
             };
             let event: RouterEvent = match event.kind {
@@ -225,18 +226,23 @@ impl Thread {
                 EventKind::ConsumerLayers(id, stream) => {
                     RouterEvent::ConsumerLayers { consumer: id.into(), spatial_layer: stream }
                 }
+                EventKind::RouterClosed => {
+                    // Its stream of events ends when the sender is dropped here.
+                    self.subscribers.swap_remove(index);
+                    continue;
+                }
             };
-            if let Err(mpsc::error::TrySendError::Full(event)) = subscriber.events.try_send(event) {
+            if let Err(mpsc::error::TrySendError::Full(event)) = self.subscribers[index].events.try_send(event) {
                 error!(worker = self.index, ?event, "nobody takes the events of a router, one is lost");
             }
         }
         self.subscribers.retain(|subscriber| !subscriber.events.is_closed());
     }
 
-    fn end_incarnation(&mut self) {
+    fn end_incarnation(&mut self, died: bool) {
         self.inlet.end_incarnation();
-        for subscriber in self.subscribers.drain(..) {
-            // A full queue ends too when its sender is dropped here.
+        // A full queue, or one of a worker that was stopped, ends without a word when its sender is dropped here.
+        for subscriber in self.subscribers.drain(..).filter(|_| died) {
             let _ = subscriber.events.try_send(RouterEvent::WorkerDied);
         }
         self.inlet.note_load(Load::default());
