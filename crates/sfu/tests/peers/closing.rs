@@ -2,11 +2,11 @@
 
 use sfu::{
     CloseReason, CommandError, ConnectError, ConsumeError, ConsumerOptions, DtlsParameters, DtlsRole, MediaKind,
-    ProduceError, ProducerOptions, RouterEvent, WebRtcTransportOptions, WorkerError, Workers,
+    ProduceError, ProducerOptions, RouterEvent, Settings, WebRtcTransportOptions, WorkerError, Workers,
 };
 
 use crate::peer::chromium_parameters;
-use crate::stage::Stage;
+use crate::stage::{Stage, settings, start};
 
 #[tokio::test]
 async fn a_peer_that_says_good_bye_ends_its_transport_and_what_others_see_of_it() {
@@ -141,4 +141,43 @@ async fn stopped_workers_say_so_and_their_peers_hear_of_it() {
     assert_eq!(made.err(), Some(WorkerError::Stopped));
     assert_eq!(stage.workers.create_router().await.err(), Some(WorkerError::Stopped));
     stage.until("the good-bye", |stage| stage.peer(alice).seen.closed).await;
+}
+
+#[tokio::test]
+async fn the_events_of_a_dropped_router_end() {
+    let stage = Stage::new().await;
+    let (router, mut events) = stage.workers.create_router().await.expect("a worker runs");
+    let transport = router.create_webrtc_transport(WebRtcTransportOptions::default()).await.expect("it is open");
+    drop(router);
+    // What was made of a router keeps it.
+    assert!(transport.stats().await.is_ok());
+    assert!(Stage::ready(events.next()).is_none());
+    drop(transport);
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
+async fn the_events_of_a_stopped_worker_end_without_talk_of_a_failure() {
+    let mut stage = Stage::new().await;
+    stage.workers.close();
+    assert_eq!(stage.events.next().await, None);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_closed_again() {
+    let workers = start(Settings { workers: 2, ..settings() });
+    let (router, _events) = workers.create_router().await.expect("a worker runs");
+    let (other, _events) = workers.create_router().await.expect("a worker runs");
+    assert_eq!([router.worker(), other.worker()], [0, 1]);
+    for _ in 0..10 {
+        let made = router.create_webrtc_transport(WebRtcTransportOptions::default());
+        // Asked for, and then the caller goes away.
+        drop(Stage::ready(made));
+    }
+    // An answer now says that all that was asked before is done and undone.
+    let transport = router.create_webrtc_transport(WebRtcTransportOptions::default()).await.expect("it is open");
+    drop(transport);
+    workers.drops(0).await.expect("the worker runs");
+    let (third, _events) = workers.create_router().await.expect("a worker runs");
+    assert_eq!(third.worker(), 0, "the first worker has no more to do than the second");
 }

@@ -2,7 +2,9 @@
 
 use sfu::{CloseReason, DtlsRole, RouterEvent};
 
-use crate::peer::link::{capture, forged_alert, in_two_datagrams, is_client_hello, is_rtp, with_unknown_cipher};
+use crate::peer::link::{
+    capture, forged_alert, in_two_datagrams, is_client_hello, is_dtls, is_rtp, with_unknown_cipher,
+};
 use crate::peer::{Device, index_of};
 use crate::stage::{Seat, Stage};
 
@@ -131,6 +133,24 @@ async fn forged_handshakes_before_the_true_one_change_nothing() {
 }
 
 #[tokio::test]
+async fn forged_handshakes_in_the_middle_of_the_true_one_change_nothing() {
+    let mut stage = Stage::new().await;
+    let alice = stage.seat(Device::publisher()).await;
+    let mut hello = None;
+    stage.peer_mut(alice).outgoing = Box::new(move |datagram| {
+        if is_client_hello(datagram) {
+            hello = Some(datagram.to_vec());
+        } else if let (true, Some(hello)) = (is_dtls(datagram), &hello) {
+            return vec![with_unknown_cipher(hello), forged_alert(), datagram.to_vec()];
+        }
+        vec![datagram.to_vec()]
+    });
+    stage.connect(alice, DtlsRole::Client).await;
+    stage.connected(alice).await;
+    assert_sound_flows(&mut stage, alice).await;
+}
+
+#[tokio::test]
 async fn forged_handshakes_after_the_true_one_change_nothing() {
     let mut stage = Stage::new().await;
     let alice = stage.seat(Device::publisher()).await;
@@ -152,4 +172,10 @@ async fn forged_handshakes_after_the_true_one_change_nothing() {
         .await;
     assert_sound_flows(&mut stage, alice).await;
     assert!(!stage.peer(alice).seen.closed);
+    // The session itself is the true one still: it understands the peer's good-bye.
+    stage.peer_mut(alice).rtc.close().expect("it is open");
+    stage.peer_mut(alice).pump();
+    let transport = stage.transport(alice).id().clone();
+    let closed = RouterEvent::TransportClosed { transport, reason: CloseReason::PeerClosed };
+    stage.event("the good-bye", |event| *event == closed).await;
 }

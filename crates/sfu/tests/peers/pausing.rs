@@ -1,9 +1,9 @@
 //! Pause and resume, late viewers, and key frames: what a viewer sees of them.
 
-use sfu::MediaKind;
+use sfu::{DtlsRole, MediaKind};
 use str0m::media::KeyframeRequestKind;
 
-use crate::peer::{Source, index_of};
+use crate::peer::{Device, Source, index_of};
 use crate::stage::{Published, Stage, Watched, assert_gapless};
 
 /// Asserts that nothing of what was sent from `from` to before `until` arrived, and that what follows begins with a
@@ -106,6 +106,22 @@ async fn a_late_viewer_gets_a_key_frame_first_because_it_was_asked_for() {
     let first = index_of(&stage.received(&late)[0].payload);
     assert!(first >= began && stage.source(&camera, 0).sent[first].key_frame, "packet {first}");
     assert_gapless(&stage.received(&late));
+    assert_gapless(&stage.received(&picture));
+}
+
+#[tokio::test]
+async fn a_viewer_that_connects_after_it_consumed_gets_a_key_frame_first() {
+    let mut stage = Stage::new().await;
+    let alice = stage.publisher().await;
+    let camera = stage.camera(alice).await;
+    let bob = stage.seat(Device::viewer()).await;
+    let picture = stage.watch(bob, &camera).await;
+    stage.sent_more(&camera, 30).await;
+    let began = stage.source(&camera, 0).sent.len();
+    stage.connect(bob, DtlsRole::Client).await;
+    stage.more(&picture, 30).await;
+    let first = index_of(&stage.received(&picture)[0].payload);
+    assert!(first >= began && stage.source(&camera, 0).sent[first].key_frame, "packet {first}");
     assert_gapless(&stage.received(&picture));
 }
 

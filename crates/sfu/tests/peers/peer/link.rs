@@ -67,6 +67,10 @@ pub(crate) fn rtp_name(datagram: &[u8]) -> (u32, u16) {
     (u32::from_be_bytes(datagram[8..12].try_into().expect("four bytes")), seq)
 }
 
+pub(crate) fn is_dtls(datagram: &[u8]) -> bool {
+    classify(datagram) == PacketKind::Dtls
+}
+
 pub(crate) fn is_client_hello(datagram: &[u8]) -> bool {
     datagram.len() > RECORD + HANDSHAKE && datagram[0] == HANDSHAKE_RECORD && datagram[RECORD] == CLIENT_HELLO
 }

@@ -7,6 +7,9 @@ use rand::{RngExt, SeedableRng};
 use str0m::media::{Mid, Pt, Rid};
 use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc};
 
+/// Frames that an encoder makes before it heeds a request for a key frame.
+const KEY_FRAME_DELAY: u32 = 3;
+
 /// Bytes at the end of every payload: the source's tag and the packet's index.
 const TRAILER: usize = 5;
 
@@ -55,7 +58,8 @@ pub(crate) struct Source {
     /// Counts by the clock; `picture` counts what was sent.
     frame: u32,
     picture: u16,
-    key_frame_due: bool,
+    /// Frames left until a key frame that was asked for.
+    key_frame_in: Option<u32>,
 }
 
 impl Source {
@@ -68,19 +72,20 @@ impl Source {
             running: true,
             next_at: None,
             frame: 0,
-            picture: 0,
-            key_frame_due: true,
+            // Streams of one camera count their pictures from anywhere; the first one's count wraps soon.
+            picture: 32_700_u16.wrapping_add(u16::from(spec.tag % 10) * 11_000),
+            key_frame_in: Some(0),
         }
     }
 
-    /// Makes the next frame a key frame.
-    pub(crate) fn make_key_frame(&mut self) {
-        self.key_frame_due = true;
+    /// Makes a key frame soon.
+    pub(super) fn make_key_frame(&mut self) {
+        self.key_frame_in.get_or_insert(KEY_FRAME_DELAY);
     }
 
     /// Sends no key frame until one is asked for.
     pub(crate) fn without_first_key_frame(mut self) -> Self {
-        self.key_frame_due = false;
+        self.key_frame_in = None;
         self
     }
 
@@ -110,7 +115,8 @@ impl Source {
         // Streams of one camera have clocks of their own; the first one's wraps.
         let base = 0xFFFF_0000_u32.wrapping_add(u32::from(self.spec.tag % 10) * 0x3000_0000);
         let timestamp = base.wrapping_add(ticks as u32);
-        let key_frame = std::mem::take(&mut self.key_frame_due);
+        let key_frame = self.key_frame_in == Some(0);
+        self.key_frame_in = self.key_frame_in.and_then(|frames| frames.checked_sub(1));
         let count = self.spec.packets_per_frame;
         let packets = (0..count).map(|part| self.packet(part, timestamp, captured_at, key_frame)).collect();
         self.frame += 1;
