@@ -19,6 +19,10 @@ const MAX_AGE: Duration = Duration::from_secs(2);
 /// Shortest time between two requests for one packet.
 const MIN_INTERVAL: Duration = Duration::from_millis(20);
 
+/// Added to the round trip before a request is repeated: libwebrtc sends no packet again within the round trip that it
+/// measures itself and 5 ms, so a request that comes too soon is in vain.
+const SENDER_MARGIN: Duration = Duration::from_millis(5);
+
 /// Wait before the first request while packets of this stream arrive out of order.
 const REORDER_WAIT: Duration = Duration::from_millis(15);
 
@@ -143,8 +147,8 @@ impl NackGenerator {
                 missing.requests += 1;
                 missing.last_request_at = now;
                 // Each request in vain makes the next one wait a quarter longer.
-                let backed_off = round_trip.max(MIN_INTERVAL) * (3 + u32::from(missing.requests)) / 4;
-                missing.next_request_at = now + backed_off;
+                let backed_off = round_trip.max(MIN_INTERVAL) * (4 + u32::from(missing.requests)) / 4;
+                missing.next_request_at = now + backed_off + SENDER_MARGIN;
             }
             let at = missing.next_request_at;
             next_at = Some(next_at.map_or(at, |next| next.min(at)));
