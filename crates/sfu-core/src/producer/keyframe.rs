@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 /// Shortest time between two requests to one source. An encoder pays for each with a burst of bytes.
 pub(crate) const MIN_GAP: Duration = Duration::from_millis(500);
 
-/// A request that brought no key frame in this time is repeated, as long as somebody waits.
-const RETRY_AFTER: Duration = Duration::from_millis(1000);
+/// A request that brought no key frame in this time is repeated, as long as somebody waits: it may be lost, and meanwhile
+/// pictures stand still. Round trip and encoder together take less.
+const RETRY_AFTER: Duration = Duration::from_millis(600);
 
 /// Requests in vain before it is accepted that this source sends no key frame now.
-const MAX_TRIES: u8 = 10;
+const MAX_TRIES: u8 = 15;
 
 /// The state of asking one source for a key frame.
 #[derive(Debug, Default)]
