@@ -157,13 +157,27 @@ impl Worker {
         if target.is_rtx {
             return;
         }
+        let mut lost_for_good = false;
         for seq in nack.seqs() {
             let answered = self.retransmit(now, key, target, seq, out);
+            lost_for_good |= !answered && self.is_lost_for_good(target, seq);
             if let Some(consumer) = self.consumers.get_mut(target.consumer) {
                 consumer.nacks_received += 1;
                 consumer.nacks_unanswered += u64::from(!answered);
             }
         }
+        if lost_for_good {
+            // The receiver would ask for one itself after seconds of standing still.
+            self.want_key_frames(now, target.consumer, true);
+        }
+    }
+
+    fn is_lost_for_good(&self, target: ConsumerRef, seq: SeqNo) -> bool {
+        let Some(consumer) = self.consumers.get(target.consumer) else { return false };
+        let Some((stream, source, ..)) = consumer.source_of(seq) else { return false };
+        let producer = self.producers.get(consumer.spec.producer);
+        let stream = producer.and_then(|producer| producer.streams.get(usize::from(stream)));
+        consumer.spec.nack && stream.is_some_and(|stream| stream.is_lost_for_good(source))
     }
 
     /// Sends a packet again, by RTX where that is negotiated (RFC 4588), else as it was.

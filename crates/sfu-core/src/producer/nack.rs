@@ -16,6 +16,13 @@ const MAX_REQUESTS: u8 = 10;
 /// A packet missing for longer is no longer wanted by anybody.
 const MAX_AGE: Duration = Duration::from_secs(2);
 
+/// A packet missing for longer than this and [`OVERDUE_ROUND_TRIPS`] may come too late: libwebrtc's viewers ask ten times,
+/// one round trip apart, and then stand still for 3 s. So a key frame is asked for beside it.
+const OVERDUE_AFTER: Duration = Duration::from_millis(500);
+
+/// The same in round trips, for long ways.
+const OVERDUE_ROUND_TRIPS: u32 = 4;
+
 /// Shortest time between two requests for one packet.
 const MIN_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -39,6 +46,7 @@ struct Missing {
     next_request_at: Instant,
     last_request_at: Instant,
     requests: u8,
+    is_overdue: bool,
 }
 
 /// What a newly received number means.
@@ -111,6 +119,7 @@ impl NackGenerator {
                 next_request_at,
                 last_request_at: now,
                 requests: 0,
+                is_overdue: false,
             });
         }
         self.next_at = Some(self.next_at.map_or(next_request_at, |at| at.min(next_request_at)));
@@ -129,8 +138,13 @@ impl NackGenerator {
         (missing.requests == 1).then(|| now.saturating_duration_since(missing.last_request_at))
     }
 
+    /// Whether this number is missing and still asked for.
+    pub(crate) fn is_awaited(&self, seq: ExtSeqNo) -> bool {
+        self.missing.binary_search_by_key(&seq, |missing| missing.seq).is_ok()
+    }
+
     /// Appends the numbers to ask for now, in ascending order, and plans when to ask for them again.
-    /// Returns how many were given up just now.
+    /// Returns how many were given up, or became overdue, just now.
     pub(crate) fn due(&mut self, now: Instant, round_trip: Duration, ask: &mut Vec<SeqNo>) -> usize {
         let before = self.missing.len();
         self.missing.retain(|missing| {
@@ -138,9 +152,15 @@ impl NackGenerator {
         });
         let given_up = before - self.missing.len();
         self.given_up += given_up as u64;
+        let overdue_after = OVERDUE_AFTER.max(round_trip * OVERDUE_ROUND_TRIPS);
+        let mut overdue = 0;
         let mut next_at: Option<Instant> = None;
         let mut asked = 0;
         for missing in &mut self.missing {
+            if !missing.is_overdue && now.saturating_duration_since(missing.since) >= overdue_after {
+                missing.is_overdue = true;
+                overdue += 1;
+            }
             if missing.next_request_at <= now && asked < MAX_PER_NACK {
                 ask.push(missing.seq.truncate());
                 asked += 1;
@@ -154,7 +174,7 @@ impl NackGenerator {
             next_at = Some(next_at.map_or(at, |next| next.min(at)));
         }
         self.next_at = next_at;
-        given_up
+        given_up + overdue
     }
 
     /// Nothing is missing any more: a key frame came, what was before it is not needed.
@@ -215,6 +235,30 @@ mod tests {
         let (_, round_trip) = nack.receive(start + RTT, seq(65_536), true);
         assert_eq!(round_trip, Some(RTT));
         assert_eq!(ask(&mut nack, start + 2 * RTT), [65_535, 1]);
+    }
+
+    #[test]
+    fn a_packet_that_stays_away_becomes_overdue_once_and_is_asked_for_all_the_same() {
+        let start = crate::some_instant();
+        let mut nack = NackGenerator::new();
+        nack.receive(start, seq(1), false);
+        nack.receive(start, seq(3), false);
+        let (mut overdue, mut asked) = (Vec::new(), Vec::new());
+        while let Some(at) = nack.next_at()
+            && at < start + MAX_AGE / 2
+        {
+            if nack.due(at, RTT, &mut asked) > 0 {
+                overdue.push(at);
+            }
+        }
+        assert_eq!(overdue.len(), 1);
+        assert!(overdue[0] >= start + OVERDUE_AFTER);
+        assert!(nack.is_awaited(seq(2)));
+        // On a long way the same wait is no sign of anything.
+        let mut nack = NackGenerator::new();
+        nack.receive(start, seq(1), false);
+        nack.receive(start, seq(3), false);
+        assert_eq!(nack.due(start + OVERDUE_AFTER, OVERDUE_AFTER / 2, &mut asked), 0);
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub(crate) struct Stream {
     repaired: u64,
     duplicated: u64,
     key_frame_count: u64,
+    newest_key_frame: Option<ExtSeqNo>,
     pub(crate) key_frame_requests: u64,
     pub(crate) nacks_sent: u64,
     /// Smoothed time from a request to the packet that it brought.
@@ -121,6 +122,7 @@ impl Stream {
             repaired: 0,
             duplicated: 0,
             key_frame_count: 0,
+            newest_key_frame: None,
             key_frame_requests: 0,
             nacks_sent: 0,
             repair_time: None,
@@ -206,6 +208,7 @@ impl Stream {
         self.bytes += payload.len() as u64;
         if starts_key_frame && self.kind == MediaKind::Video {
             self.key_frame_count += 1;
+            self.newest_key_frame = self.newest_key_frame.max(Some(seq));
             self.key_frames.arrived();
             if let Some(nack) = &mut self.nack {
                 // What came before a key frame is not needed to go on.
@@ -246,11 +249,22 @@ impl Stream {
     pub(crate) fn due_nacks(&mut self, now: Instant, round_trip: Duration, ask: &mut Vec<SeqNo>) {
         let Some(nack) = &mut self.nack else { return };
         // What requests really took is better known than the path's round trip.
-        let given_up = nack.due(now, self.repair_time.unwrap_or(round_trip), ask);
+        let hopeless = nack.due(now, self.repair_time.unwrap_or(round_trip), ask);
         self.nacks_sent += ask.len() as u64;
-        if given_up > 0 && self.kind == MediaKind::Video {
+        if hopeless > 0 && self.kind == MediaKind::Video {
             self.key_frames.wish(now);
         }
+    }
+
+    /// Whether a packet that a viewer misses can come back only as a new beginning: it is not here, nobody asks for it any
+    /// more, and no key frame has begun after it.
+    pub(crate) fn is_lost_for_good(&self, seq: ExtSeqNo) -> bool {
+        let Some(nack) = &self.nack else { return false };
+        self.kind == MediaKind::Video
+            && self.newest.is_some_and(|newest| seq < newest)
+            && self.newest_key_frame.is_none_or(|key_frame| key_frame < seq)
+            && !nack.is_awaited(seq)
+            && self.history.get(seq).is_none()
     }
 
     /// Somebody needs a key frame. Returns the request to send now, if it is time for one.
