@@ -258,3 +258,125 @@ impl Ice {
         !self.tuples.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, SocketAddr};
+
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(30);
+
+    fn path(port: u16) -> Path {
+        let local = IpAddr::from([127, 0, 0, 1]);
+        Path { socket: 0, local, peer: SocketAddr::new(local, port) }
+    }
+
+    /// Credentials of a first generation and of a second one.
+    fn credentials() -> [Credentials; 2] {
+        let mut rng = StdRng::seed_from_u64(1);
+        [(); 2].map(|()| Credentials::generate(&mut rng))
+    }
+
+    /// A check as a browser sends it; `more` adds to it.
+    fn check(to: &Credentials, number: u8, more: impl Fn(Builder<'_>) -> Builder<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let builder = Builder::new(&mut bytes, Class::Request, Method::BINDING, TransactionId([number; 12]))
+            .username(&format!("{}:peer", to.ufrag));
+        more(builder).finish(Some(&IntegrityKey::short_term(&to.password)));
+        bytes
+    }
+
+    /// Hands a check in; what it did and the code of an error that answers it.
+    fn hand_in(ice: &mut Ice, now: Instant, port: u16, bytes: &[u8]) -> (Checked, Option<u16>) {
+        let mut out = Vec::new();
+        let message = Message::parse(bytes).expect("written by us");
+        let checked = ice.receive_check(now, path(port), &message, &mut out);
+        let answer = Message::parse(&out).ok();
+        (checked, answer.and_then(|answer| answer.error_code()).map(|(code, _)| code))
+    }
+
+    #[test]
+    fn only_an_authentic_check_that_is_understood_validates_its_path() {
+        let [ours, others] = credentials();
+        let (now, mut ice) = (crate::some_instant(), Ice::new(ours.clone(), TIMEOUT));
+        let forged = Credentials { password: others.password.clone(), ..ours.clone() };
+        assert_eq!(hand_in(&mut ice, now, 1, &check(&forged, 1, |b| b)), (Checked::Ignored, None));
+        assert_eq!(hand_in(&mut ice, now, 1, &check(&others, 2, |b| b)), (Checked::Ignored, None));
+        let unknown = check(&ours, 3, |builder| builder.other(0x7777, &[1]));
+        assert_eq!(hand_in(&mut ice, now, 1, &unknown), (Checked::Refused, Some(420)));
+        let controlled = check(&ours, 4, |builder| builder.ice_controlled(1));
+        assert_eq!(hand_in(&mut ice, now, 1, &controlled), (Checked::Refused, Some(487)));
+        assert_eq!((ice.selected(), ice.consent_ends_at()), (None, None));
+        let valid = Checked::Valid { added: true, evicted: None, restarted: false };
+        assert_eq!(hand_in(&mut ice, now, 1, &check(&ours, 5, |builder| builder.ice_controlling(1))), (valid, None));
+        assert_eq!(ice.selected(), Some(path(1)));
+    }
+
+    #[test]
+    fn a_nomination_selects_and_a_silent_path_gives_way() {
+        let [ours, _] = credentials();
+        let (now, mut ice) = (crate::some_instant(), Ice::new(ours.clone(), TIMEOUT));
+        hand_in(&mut ice, now, 1, &check(&ours, 1, |b| b));
+        hand_in(&mut ice, now, 2, &check(&ours, 2, |b| b));
+        assert_eq!(ice.selected(), Some(path(1)));
+        hand_in(&mut ice, now, 2, &check(&ours, 3, |builder| builder.use_candidate()));
+        assert_eq!(ice.selected(), Some(path(2)));
+        let later = now + STALE_AFTER + Duration::from_secs(1);
+        hand_in(&mut ice, later, 3, &check(&ours, 4, |b| b));
+        assert_eq!(ice.selected(), Some(path(3)));
+    }
+
+    #[test]
+    fn a_check_that_is_sent_again_from_elsewhere_is_not_answered() {
+        let [ours, _] = credentials();
+        let (now, mut ice) = (crate::some_instant(), Ice::new(ours.clone(), TIMEOUT));
+        let nomination = check(&ours, 1, |builder| builder.use_candidate());
+        hand_in(&mut ice, now, 1, &nomination);
+        assert_eq!(hand_in(&mut ice, now, 666, &nomination), (Checked::Ignored, None));
+        assert_eq!(ice.selected(), Some(path(1)));
+        let again = Checked::Valid { added: false, evicted: None, restarted: false };
+        assert_eq!(hand_in(&mut ice, now, 1, &nomination), (again, None), "the same path may repeat itself");
+    }
+
+    #[test]
+    fn no_more_paths_are_kept_than_the_limit_and_the_selected_one_stays() {
+        let [ours, _] = credentials();
+        let (now, mut ice) = (crate::some_instant(), Ice::new(ours.clone(), TIMEOUT));
+        for port in 0..3 * MAX_PATHS as u16 {
+            let at = now + Duration::from_millis(u64::from(port));
+            hand_in(&mut ice, at, port, &check(&ours, port as u8, |b| b));
+        }
+        assert_eq!(ice.paths().count(), MAX_PATHS);
+        assert!(ice.paths().any(|kept| kept == path(0)) && ice.selected() == Some(path(0)));
+        assert!(ice.recent.len() <= MAX_RECENT);
+    }
+
+    #[test]
+    fn old_credentials_are_valid_until_the_first_check_with_the_new_ones() {
+        let [ours, new] = credentials();
+        let (now, mut ice) = (crate::some_instant(), Ice::new(ours.clone(), TIMEOUT));
+        hand_in(&mut ice, now, 1, &check(&ours, 1, |b| b));
+        ice.restart(new.clone());
+        let same = Checked::Valid { added: false, evicted: None, restarted: false };
+        assert_eq!(hand_in(&mut ice, now, 1, &check(&ours, 2, |b| b)).0, same);
+        let restarted = Checked::Valid { added: false, evicted: None, restarted: true };
+        assert_eq!(hand_in(&mut ice, now, 1, &check(&new, 3, |b| b)).0, restarted);
+        assert_eq!(ice.finish_restart(), Some(ours.ufrag.clone()));
+        assert_eq!(hand_in(&mut ice, now, 1, &check(&ours, 4, |b| b)).0, Checked::Ignored);
+    }
+
+    #[test]
+    fn consent_ends_a_timeout_after_the_last_check_even_without_a_path() {
+        let [ours, _] = credentials();
+        let (now, mut ice) = (crate::some_instant(), Ice::new(ours.clone(), TIMEOUT));
+        hand_in(&mut ice, now, 1, &check(&ours, 1, |b| b));
+        assert_eq!(ice.expire(now + TIMEOUT - Duration::from_millis(1)), None);
+        ice.forget(&path(1));
+        assert!(!ice.is_connected());
+        assert_eq!(ice.consent_ends_at(), Some(now + TIMEOUT));
+    }
+}

@@ -110,6 +110,11 @@ impl<'a> Builder<'a> {
         self.attribute(attribute::SOFTWARE, &[cut(name, MAX_TEXT_LEN)])
     }
 
+    /// An attribute that has no method of its own, cut to [`MAX_TEXT_LEN`].
+    pub fn other(self, kind: u16, value: &[u8]) -> Self {
+        self.attribute(kind, &[value.get(..MAX_TEXT_LEN).unwrap_or(value)])
+    }
+
     /// Ends the message: MESSAGE-INTEGRITY where a key is given, FINGERPRINT always.
     pub fn finish(mut self, key: Option<&IntegrityKey>) {
         if let Some(key) = key {
