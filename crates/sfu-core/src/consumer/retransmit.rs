@@ -1,11 +1,13 @@
 //! What keeps retransmissions to one consumer within limits, and what makes plain ones repeatable.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use wire::ExtSeqNo;
 
-/// Retransmissions remembered, so that none is repeated while it is still on its way.
-const MAX_RECENT: usize = 64;
+/// Numbers whose last sending is remembered, each in the slot of its lowest bits: a burst that is repaired on the way up
+/// is asked for by viewers too, and none of it shall go out twice.
+const RECENT_SLOTS: usize = 256;
 
 /// A packet is not sent again sooner than this, or than three quarters of a round trip: the receiver's own measure of it
 /// may be the shorter one, and a request that is refused costs a whole round trip more.
@@ -18,16 +20,25 @@ const MAX_CREDIT: usize = 96 * 1024;
 /// Packets whose changing extensions are remembered for plain retransmission.
 const PLAIN_SLOTS: usize = 256;
 
+/// A number and when it was sent last; small, because every consumer has many.
+#[derive(Clone, Copy, Default)]
+struct Recent {
+    /// Low half of the number.
+    seq: u32,
+    /// Milliseconds since the epoch and one.
+    sent_at: Option<NonZeroU32>,
+}
+
 /// The budget and memory of one consumer's retransmissions.
 pub(crate) struct Retransmissions {
-    recent: [(ExtSeqNo, Option<Instant>); MAX_RECENT],
-    next: usize,
+    epoch: Option<Instant>,
+    recent: [Recent; RECENT_SLOTS],
     credit: usize,
 }
 
 impl Retransmissions {
     pub(crate) fn new() -> Self {
-        Self { recent: [(ExtSeqNo::new(0), None); MAX_RECENT], next: 0, credit: MAX_CREDIT }
+        Self { epoch: None, recent: [Recent::default(); RECENT_SLOTS], credit: MAX_CREDIT }
     }
 
     /// Notes that `bytes` were sent for the first time.
@@ -38,11 +49,8 @@ impl Retransmissions {
     /// Whether outgoing number `seq` of `bytes` may be sent again now; then notes that it was.
     pub(crate) fn take(&mut self, now: Instant, seq: ExtSeqNo, bytes: usize, round_trip: Duration) -> bool {
         let pause = (round_trip * 3 / 4).max(MIN_PAUSE);
-        let on_its_way = self
-            .recent
-            .iter()
-            .any(|&(recent, at)| recent == seq && at.is_some_and(|at| now.saturating_duration_since(at) < pause));
-        if on_its_way || self.credit < bytes {
+        let is_on_its_way = self.since_sent(now, seq).is_some_and(|since| since < pause);
+        if is_on_its_way || self.credit < bytes {
             return false;
         }
         self.credit -= bytes;
@@ -52,8 +60,21 @@ impl Retransmissions {
 
     /// Notes that `seq` was sent just now though later ones went before: the receiver may have asked for it already.
     pub(crate) fn note_late(&mut self, now: Instant, seq: ExtSeqNo) {
-        self.recent[self.next] = (seq, Some(now));
-        self.next = (self.next + 1) % MAX_RECENT;
+        let sent_at = NonZeroU32::new(self.millis(now).wrapping_add(1));
+        self.recent[seq.get() as usize % RECENT_SLOTS] = Recent { seq: seq.get() as u32, sent_at };
+    }
+
+    /// How long ago `seq` was sent again or late, if that is remembered.
+    fn since_sent(&mut self, now: Instant, seq: ExtSeqNo) -> Option<Duration> {
+        let recent = self.recent[seq.get() as usize % RECENT_SLOTS];
+        let sent_at = recent.sent_at.filter(|_| recent.seq == seq.get() as u32)?.get().wrapping_sub(1);
+        Some(Duration::from_millis(u64::from(self.millis(now).wrapping_sub(sent_at))))
+    }
+
+    /// Time since the first use, wrapping after 49 days.
+    fn millis(&mut self, now: Instant) -> u32 {
+        let epoch = *self.epoch.get_or_insert(now);
+        now.saturating_duration_since(epoch).as_millis() as u32
     }
 }
 
@@ -113,6 +134,18 @@ mod tests {
         retransmissions.note_late(start, seq);
         assert!(!retransmissions.take(start + round_trip / 2, seq, 100, round_trip));
         assert!(retransmissions.take(start + round_trip, seq, 100, round_trip));
+    }
+
+    #[test]
+    fn a_whole_burst_that_went_out_late_is_remembered() {
+        let start = crate::some_instant();
+        let round_trip = Duration::from_millis(50);
+        let mut retransmissions = Retransmissions::new();
+        let burst = 1000..1000 + RECENT_SLOTS as u64;
+        burst.clone().for_each(|seq| retransmissions.note_late(start, ExtSeqNo::new(seq)));
+        let now = start + round_trip / 2;
+        assert!(!burst.into_iter().any(|seq| retransmissions.take(now, ExtSeqNo::new(seq), 100, round_trip)));
+        assert!(retransmissions.take(now, ExtSeqNo::new(999), 100, round_trip));
     }
 
     #[test]
