@@ -18,6 +18,9 @@ use crate::secure::{Secure, SendStamp};
 /// Packets kept for retransmission.
 const MAX_HISTORY: usize = 1000;
 
+/// No packet is sent again within the round trip and this; as libwebrtc.
+const RESEND_MARGIN: Duration = Duration::from_millis(5);
+
 /// Largest id of the one-byte form.
 const ONE_BYTE_MAX_ID: u8 = 14;
 
@@ -208,7 +211,7 @@ impl OutgoingStream {
             let Some(wanted) = self.next.nearest(seq) else { continue };
             let Ok(index) = self.history.binary_search_by_key(&wanted, |sent| sent.seq) else { continue };
             let sent = &mut self.history[index];
-            if sent.again_at.is_some_and(|at| now.saturating_duration_since(at) < round_trip) {
+            if sent.again_at.is_some_and(|at| now.saturating_duration_since(at) < round_trip + RESEND_MARGIN) {
                 continue;
             }
             sent.again_at = Some(now);

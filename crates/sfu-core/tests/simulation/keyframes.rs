@@ -1,0 +1,73 @@
+//! Many who need a key frame are one request to the source.
+
+use bot::{MediaKind, Vp8Settings};
+
+use crate::sim::{Conditions, Sim, millis, seconds};
+
+/// Requests to one source are never closer than this.
+const LEAST_GAP_MILLIS: u64 = 500;
+
+#[test]
+fn forty_nine_who_come_at_once_are_one_request_to_the_source() {
+    let mut sim = Sim::seeded(50);
+    let link = Conditions::delay(millis(20));
+    let alice = sim.join(link);
+    sim.publish_video(alice, &[Vp8Settings::default()]);
+    let viewers: Vec<_> = (0..49).map(|_| sim.join(link)).collect();
+    sim.run_for(seconds(3));
+    let before = sim.sent(alice, MediaKind::Video, 0).key_frame_requests;
+    for &viewer in &viewers {
+        sim.watch(viewer, alice, MediaKind::Video);
+    }
+    sim.run_for(seconds(2));
+    let asked = sim.sent(alice, MediaKind::Video, 0).key_frame_requests - before;
+    assert_eq!(asked, 1, "{}", sim.replay_hint());
+    for &viewer in &viewers {
+        let video = sim.video_at(viewer);
+        assert!(video.decoded > 40, "{video:?} {}", sim.replay_hint());
+        assert_eq!((video.dropped, video.faults()), (0, 0), "{video:?} {}", sim.replay_hint());
+    }
+}
+
+#[test]
+fn however_often_viewers_ask_the_source_is_asked_at_even_distances() {
+    let mut sim = Sim::seeded(51);
+    let link = Conditions::delay(millis(10));
+    let alice = sim.join(link);
+    sim.publish_video(alice, &[Vp8Settings::default()]);
+    let viewers: Vec<_> = (0..8).map(|_| sim.join(link)).collect();
+    for &viewer in &viewers {
+        sim.watch(viewer, alice, MediaKind::Video);
+    }
+    sim.run_for(seconds(2));
+    for turn in 0..100 {
+        let viewer = viewers[turn % viewers.len()];
+        let ssrc = sim.watched(viewer, alice, MediaKind::Video).ssrc;
+        let mut pli = Vec::new();
+        wire::rtcp::write_pli(&mut pli, wire::Ssrc::new(1), ssrc);
+        sim.with_bot(viewer, |bot, _, out| bot.send_rtcp(&pli, out));
+        sim.run_for(millis(50));
+    }
+    let sent = sim.sent(alice, MediaKind::Video, 0);
+    let gap = sent.least_request_gap.expect("it was asked more than once");
+    assert!(gap >= millis(LEAST_GAP_MILLIS), "{sent:?} {}", sim.replay_hint());
+    // 5 s of requests: they are answered as often as the gap allows, not dropped.
+    assert!((9..=12).contains(&(sent.key_frame_requests)), "{sent:?} {}", sim.replay_hint());
+}
+
+#[test]
+fn a_request_that_is_lost_is_repeated_until_the_picture_comes() {
+    let mut sim = Sim::seeded(52);
+    let clean = Conditions::delay(millis(20));
+    let alice = sim.join(clean);
+    sim.publish_video(alice, &[Vp8Settings::default()]);
+    let bob = sim.join(clean);
+    sim.run_for(seconds(2));
+    sim.peer_mut(alice).down.conditions = clean.loss(1.0);
+    sim.watch(bob, alice, MediaKind::Video);
+    sim.run_for(millis(800));
+    assert_eq!(sim.video_at(bob).packets, 0, "{}", sim.replay_hint());
+    sim.peer_mut(alice).down.conditions = clean;
+    sim.run_for(seconds(1));
+    assert!(sim.video_at(bob).decoded > 0, "{}", sim.replay_hint());
+}

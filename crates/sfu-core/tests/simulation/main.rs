@@ -1,0 +1,16 @@
+//! Simulated rooms: what participants see and hear of each other through one worker, whatever the network does.
+//! One behaviour a file.
+
+mod allocation;
+mod closing;
+mod conditions;
+mod connection;
+mod determinism;
+mod keyframes;
+mod meeting;
+mod pausing;
+mod repair;
+mod silence;
+mod sim;
+mod simulcast;
+mod strangers;

@@ -1,0 +1,136 @@
+//! One direction of a path through the network: delays, loses, repeats and reorders datagrams, all by one seed.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use wire::rtp::RtpHeader;
+use wire::{PacketKind, Ssrc, classify};
+
+/// Datagrams that whoever listens keeps.
+const MAX_TAPPED: usize = 2000;
+
+/// What a link does to datagrams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Conditions {
+    /// One-way delay.
+    pub(crate) delay: Duration,
+    /// Up to this much more delay, evenly spread, without changing the order.
+    pub(crate) jitter: Duration,
+    /// Share of datagrams lost.
+    pub(crate) loss: f64,
+    /// Share of datagrams that are overtaken by those of the next 5 to 30 ms.
+    pub(crate) reordering: f64,
+    /// Share of datagrams that come twice.
+    pub(crate) duplication: f64,
+}
+
+impl Conditions {
+    /// A link that only delays.
+    pub(crate) fn delay(delay: Duration) -> Self {
+        Self { delay, jitter: Duration::ZERO, loss: 0.0, reordering: 0.0, duplication: 0.0 }
+    }
+
+    pub(crate) fn jitter(self, jitter: Duration) -> Self {
+        Self { jitter, ..self }
+    }
+
+    pub(crate) fn loss(self, loss: f64) -> Self {
+        Self { loss, ..self }
+    }
+
+    pub(crate) fn reordering(self, reordering: f64) -> Self {
+        Self { reordering, ..self }
+    }
+
+    pub(crate) fn duplication(self, duplication: f64) -> Self {
+        Self { duplication, ..self }
+    }
+}
+
+/// One direction.
+pub(crate) struct Link {
+    pub(crate) conditions: Conditions,
+    rng: StdRng,
+    /// When the last datagram arrives that keeps its order.
+    busy_until: Option<Instant>,
+    /// RTP of these streams is lost, so many packets of each.
+    lose_next: Vec<(Ssrc, u32)>,
+    /// Datagrams lost so far.
+    pub(crate) lost: u64,
+    /// What was handed in, where somebody listens: the newest [`MAX_TAPPED`].
+    tapped: Option<VecDeque<Vec<u8>>>,
+}
+
+impl Link {
+    pub(crate) fn new(conditions: Conditions, seed: u64) -> Self {
+        Self {
+            conditions,
+            rng: StdRng::seed_from_u64(seed),
+            busy_until: None,
+            lose_next: Vec::new(),
+            lost: 0,
+            tapped: None,
+        }
+    }
+
+    /// Loses the next `count` RTP packets of a stream.
+    pub(crate) fn lose_next(&mut self, ssrc: Ssrc, count: u32) {
+        self.lose_next.push((ssrc, count));
+    }
+
+    /// Begins to listen.
+    pub(crate) fn tap(&mut self) {
+        self.tapped.get_or_insert_default();
+    }
+
+    /// What was heard, oldest first.
+    pub(crate) fn tapped(&self) -> &VecDeque<Vec<u8>> {
+        self.tapped.as_ref().expect("somebody listens")
+    }
+
+    /// When a datagram sent now arrives: never, once or twice.
+    pub(crate) fn carry(&mut self, now: Instant, bytes: &[u8]) -> [Option<Instant>; 2] {
+        let Conditions { delay, jitter, loss, reordering, duplication } = self.conditions;
+        if let Some(tapped) = &mut self.tapped {
+            if tapped.len() == MAX_TAPPED {
+                tapped.pop_front();
+            }
+            tapped.push_back(bytes.to_vec());
+        }
+        if self.is_to_be_lost(bytes) || self.happens(loss) {
+            self.lost += 1;
+            return [None, None];
+        }
+        let jitter = jitter.mul_f64(self.rng.random());
+        let arrival = if self.happens(reordering) {
+            now + delay + jitter + Duration::from_micros(self.rng.random_range(5_000..30_000))
+        } else {
+            let at = self.busy_until.map_or(now + delay + jitter, |busy| busy.max(now + delay + jitter));
+            self.busy_until = Some(at);
+            at
+        };
+        let again = self.happens(duplication);
+        let later = Duration::from_micros(self.rng.random_range(0..10_000));
+        [Some(arrival), again.then_some(arrival + later)]
+    }
+
+    fn happens(&mut self, probability: f64) -> bool {
+        // Drawn even if it cannot happen, so that the same seed meets the same chances in every scenario.
+        self.rng.random::<f64>() < probability
+    }
+
+    fn is_to_be_lost(&mut self, bytes: &[u8]) -> bool {
+        if self.lose_next.is_empty() || classify(bytes) != PacketKind::Rtp {
+            return false;
+        }
+        let Ok(header) = RtpHeader::parse(bytes) else { return false };
+        let Some(index) = self.lose_next.iter().position(|(ssrc, _)| *ssrc == header.ssrc) else { return false };
+        self.lose_next[index].1 -= 1;
+        if self.lose_next[index].1 == 0 {
+            self.lose_next.swap_remove(index);
+        }
+        true
+    }
+}
