@@ -135,7 +135,8 @@ impl NackGenerator {
         if self.missing.is_empty() {
             self.next_at = None;
         }
-        (missing.requests == 1).then(|| now.saturating_duration_since(missing.last_request_at))
+        // Only what comes by RTX is an answer; what was merely overtaken comes when it likes.
+        (retransmitted && missing.requests == 1).then(|| now.saturating_duration_since(missing.last_request_at))
     }
 
     /// Whether this number is missing and still asked for.
@@ -235,6 +236,16 @@ mod tests {
         let (_, round_trip) = nack.receive(start + RTT, seq(65_536), true);
         assert_eq!(round_trip, Some(RTT));
         assert_eq!(ask(&mut nack, start + 2 * RTT), [65_535, 1]);
+    }
+
+    #[test]
+    fn a_packet_that_was_only_overtaken_tells_nothing_of_the_round_trip() {
+        let start = crate::some_instant();
+        let mut nack = NackGenerator::new();
+        nack.receive(start, seq(1), false);
+        nack.receive(start, seq(3), false);
+        assert_eq!(ask(&mut nack, start), [2]);
+        assert_eq!(nack.receive(start + RTT / 20, seq(2), false), (Gap::None, None));
     }
 
     #[test]
