@@ -9,8 +9,12 @@ pub(crate) const MIN_GAP: Duration = Duration::from_millis(500);
 /// pictures stand still. Round trip and encoder together take less.
 const RETRY_AFTER: Duration = Duration::from_millis(600);
 
-/// Requests in vain before it is accepted that this source sends no key frame now.
+/// Requests in vain before it is accepted that this source sends no key frame now. It is asked again when it sends
+/// anything, or when somebody else comes.
 const MAX_TRIES: u8 = 15;
+
+/// Pause between requests to a source that sends, but has not answered so many of them.
+const LATE_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// The state of asking one source for a key frame.
 #[derive(Debug, Default)]
@@ -32,6 +36,13 @@ impl KeyFrameRequests {
         }
     }
 
+    /// The source sends something. Whoever waits still, after the source was given up, may hope again.
+    pub(crate) fn source_sends(&mut self) {
+        if self.tries >= MAX_TRIES && self.wanted_since.is_some() {
+            self.tries = MAX_TRIES - 1;
+        }
+    }
+
     /// A key frame began.
     pub(crate) fn arrived(&mut self) {
         self.wanted_since = None;
@@ -43,7 +54,11 @@ impl KeyFrameRequests {
         if self.tries >= MAX_TRIES {
             return None;
         }
-        let pause = if self.tries == 0 { MIN_GAP } else { RETRY_AFTER };
+        let pause = match self.tries {
+            0 => MIN_GAP,
+            tries if tries < MAX_TRIES - 1 => RETRY_AFTER,
+            _ => LATE_RETRY_AFTER,
+        };
         Some(self.last_sent_at.map_or(wanted_since, |at| wanted_since.max(at + pause)))
     }
 

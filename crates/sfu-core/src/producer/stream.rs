@@ -145,6 +145,7 @@ impl Stream {
         }
         self.note_jitter(&packet);
         self.received += 1;
+        self.key_frames.source_sends();
         self.note_number(now, seq, false);
         let Ok((payload, padding)) = packet.header.payload(packet.bytes) else {
             return Arrived::Skipped(seq);

@@ -4,11 +4,12 @@ use bot::{MediaKind, Vp8Settings};
 
 use crate::sim::{Conditions, Sim, millis, seconds};
 
-/// Seeds that failed once, each with what it was.
-const ONCE_FAILED: [u64; 0] = [];
+/// Seeds that failed once: 182 (repair time learned from packets that were only overtaken), 225 (a source that could not
+/// be asked for a key frame 15 times was never asked again).
+const ONCE_FAILED: [u64; 2] = [182, 225];
 
 fn seeds(count: u64) -> impl Iterator<Item = u64> {
-    ONCE_FAILED.into_iter().chain(100..100 + count)
+    crate::sim::seeds(&ONCE_FAILED, 100, count)
 }
 
 /// A call of two over `bad` links, and afterwards over good ones until nothing can be under way any more. Returns
@@ -55,9 +56,9 @@ fn at_twenty_percent_loss_the_picture_stands_still_for_moments_only() {
         let (sim, [alice, bob, ..]) = call(seed, bad);
         for video in [alice, bob] {
             assert_eq!(video.faults(), 0, "{video:?} {}", sim.replay_hint());
-            // Frames before a key frame may be given up; each costs less than what the eye forgives.
-            assert!(video.decoded > 350, "{video:?} {}", sim.replay_hint());
-            assert!(video.longest_gap < seconds(4), "{video:?} {}", sim.replay_hint());
+            // A viewer that gave up asking stands still for 3 s before it says so; then a request has to get through.
+            assert!(video.decoded > 250, "{video:?} {}", sim.replay_hint());
+            assert!(video.longest_gap < seconds(6), "{video:?} {}", sim.replay_hint());
             frames += video.frames;
             decoded += video.decoded;
         }

@@ -71,3 +71,43 @@ fn a_request_that_is_lost_is_repeated_until_the_picture_comes() {
     sim.run_for(seconds(1));
     assert!(sim.video_at(bob).decoded > 0, "{}", sim.replay_hint());
 }
+
+/// For longer than anybody keeps asking: whoever waits gets the picture when the source can be reached again.
+#[test]
+fn a_source_that_could_not_be_asked_for_long_is_asked_when_it_is_back() {
+    let mut sim = Sim::seeded(53);
+    let clean = Conditions::delay(millis(20));
+    let alice = sim.join(clean);
+    sim.publish_video(alice, &[Vp8Settings::default()]);
+    let bob = sim.join(clean);
+    sim.run_for(seconds(2));
+    sim.peer_mut(alice).down.conditions = clean.loss(1.0);
+    sim.watch(bob, alice, MediaKind::Video);
+    sim.run_for(seconds(25));
+    assert_eq!(sim.video_at(bob).packets, 0, "{}", sim.replay_hint());
+    sim.peer_mut(alice).down.conditions = clean;
+    sim.run_for(seconds(4));
+    let video = sim.video_at(bob);
+    assert!(video.decoded > 25, "{video:?} {}", sim.replay_hint());
+}
+
+/// A camera that sends nothing for long is not asked all the time, but when it sends again.
+#[test]
+fn a_source_that_was_silent_for_long_is_asked_when_it_sends_again() {
+    let mut sim = Sim::seeded(54);
+    let clean = Conditions::delay(millis(20));
+    let (alice, bob) = sim.camera_and_viewer(clean, &[Vp8Settings::default()]);
+    sim.run_for(seconds(2));
+    let source = sim.peer(alice).published(MediaKind::Video).source;
+    sim.with_bot(alice, |bot, _, _| bot.pause_source(source, true));
+    let consumer = sim.watched(bob, alice, MediaKind::Video).consumer;
+    sim.command(sfu_core::Command::PauseConsumer { consumer, paused: true });
+    sim.command(sfu_core::Command::PauseConsumer { consumer, paused: false });
+    sim.run_for(seconds(40));
+    let asked = sim.sent(alice, MediaKind::Video, 0).key_frame_requests;
+    assert!(asked <= 20, "{asked} requests to a silent source");
+    let before = sim.video_at(bob).decoded;
+    sim.with_bot(alice, |bot, _, _| bot.pause_source(source, false));
+    sim.run_for(seconds(3));
+    assert!(sim.video_at(bob).decoded > before + 25, "{}", sim.replay_hint());
+}

@@ -41,6 +41,13 @@ pub(crate) fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
+/// Seeds to run: those that failed once, which stay for ever, and `count` more from `first` on. `SIM_SEEDS=100` in the
+/// environment runs a hundred times as many.
+pub(crate) fn seeds(once_failed: &[u64], first: u64, count: u64) -> impl Iterator<Item = u64> {
+    let factor = std::env::var("SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    once_failed.iter().copied().chain(first..first + count * factor)
+}
+
 /// A datagram on its way.
 struct Flight {
     at: Instant,
