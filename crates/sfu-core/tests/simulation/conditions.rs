@@ -33,17 +33,24 @@ fn call(seed: u64, bad: Conditions) -> (Sim, [bot::Quality; 4]) {
 
 #[test]
 fn at_five_percent_loss_with_jitter_and_reordering_nothing_is_missing_in_the_end() {
+    let (mut calls, mut with_second_key_frame) = (0, 0);
     for seed in seeds(20) {
         let bad = Conditions::delay(millis(30)).jitter(millis(15)).loss(0.05).reordering(0.03);
         let (sim, [alice, bob, ..]) = call(seed, bad);
         for video in [alice, bob] {
             assert_eq!(video.faults(), 0, "{video:?} {}", sim.replay_hint());
-            assert_eq!((video.missing, video.skipped), (0, 0), "{video:?} {}", sim.replay_hint());
-            assert_eq!((video.dropped, video.decoded), (0, video.frames), "{video:?} {}", sim.replay_hint());
+            // One packet in 100,000 is lost five times in a row; then a key frame goes before it.
+            if video.key_frames == 1 {
+                assert_eq!((video.missing, video.skipped), (0, 0), "{video:?} {}", sim.replay_hint());
+                assert_eq!((video.dropped, video.decoded), (0, video.frames), "{video:?} {}", sim.replay_hint());
+            }
+            with_second_key_frame += u32::from(video.key_frames > 1);
             // 19 s at 25 frames a second, less the start.
-            assert!(video.decoded > 450, "{video:?} {}", sim.replay_hint());
+            assert!(video.decoded > 440, "{video:?} {}", sim.replay_hint());
+            calls += 1;
         }
     }
+    assert!(with_second_key_frame * 20 <= calls, "{with_second_key_frame} of {calls} needed one");
 }
 
 /// Ten requests a packet are not enough always: a packet that was repaired late may be lost again when nobody asks any

@@ -4,7 +4,10 @@ use std::cell::RefCell;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::rc::Rc;
 
-use crate::peer::link::{capture, is_client_hello, is_rtcp, is_rtp};
+use sfu::DtlsRole;
+
+use crate::peer::Device;
+use crate::peer::link::{capture, is_client_hello, is_dtls, is_rtcp, is_rtp, pass};
 use crate::stage::{Stage, assert_gapless};
 
 #[tokio::test]
@@ -39,10 +42,10 @@ async fn replayed_packets_are_dropped_and_counted() {
 #[tokio::test]
 async fn a_stranger_who_repeats_true_datagrams_is_ignored_and_counted() {
     let mut stage = Stage::new().await;
-    let alice = stage.seat(crate::peer::Device::publisher()).await;
+    let alice = stage.seat(Device::publisher()).await;
     let (hook, captured) = capture(|datagram| is_rtp(datagram) || is_rtcp(datagram) || is_client_hello(datagram));
     stage.peer_mut(alice).outgoing = hook;
-    stage.connect(alice, sfu::DtlsRole::Client).await;
+    stage.connect(alice, DtlsRole::Client).await;
     stage.connected(alice).await;
     let bob = stage.viewer().await;
     let camera = stage.camera(alice).await;
@@ -132,4 +135,54 @@ async fn damaged_packets_are_counted_and_the_rest_goes_on() {
         })
         .await;
     assert_gapless(&stage.received(&sound));
+}
+
+#[tokio::test]
+async fn one_participant_cannot_speak_for_another() {
+    let mut stage = Stage::new().await;
+    let (alice, bob) = (stage.publisher().await, stage.viewer().await);
+    let (hook, captured) = capture(is_rtp);
+    stage.peer_mut(alice).outgoing = hook;
+    let microphone = stage.microphone(alice).await;
+    let sound = stage.watch(bob, &microphone).await;
+    stage.more(&sound, 20).await;
+    let stolen: Vec<_> = captured.borrow().iter().take(10).cloned().collect();
+    let to = stage.server_address(bob);
+    for datagram in &stolen {
+        stage.peer(bob).send_raw(datagram, to);
+    }
+    stage
+        .until_async("their refusal", async |stage| {
+            let stats = stage.transport(bob).stats().await.expect("it is open");
+            stats["packetsUnauthentic"].as_u64() == Some(stolen.len() as u64)
+        })
+        .await;
+    stage.more(&sound, 20).await;
+    assert_gapless(&stage.received(&sound));
+}
+
+#[tokio::test]
+async fn media_before_the_handshake_is_dropped_and_counted() {
+    let mut stage = Stage::new().await;
+    let alice = stage.seat(Device::publisher()).await;
+    let _microphone = stage.microphone(alice).await;
+    stage.peer_mut(alice).outgoing = Box::new(|datagram| match is_dtls(datagram) {
+        true => Vec::new(),
+        false => vec![datagram.to_vec()],
+    });
+    stage.connect(alice, DtlsRole::Client).await;
+    stage
+        .until_async("a path", async |stage| stage.transport(alice).stats().await.expect("it is open")["paths"] == 1)
+        .await;
+    let to = stage.server_address(alice);
+    let ssrc = *stage.peer(alice).sources[0].spec.ssrc;
+    let mut rtp = vec![0x80, 111, 0, 1, 0, 0, 0, 1];
+    rtp.extend(ssrc.to_be_bytes());
+    rtp.extend([0; 40]);
+    stage.peer(alice).send_raw(&rtp, to);
+    stage
+        .until_async("its refusal", async |stage| stage.workers.drops(0).await.expect("the worker runs").no_keys == 1)
+        .await;
+    stage.peer_mut(alice).outgoing = pass();
+    stage.connected(alice).await;
 }
