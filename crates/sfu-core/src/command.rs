@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use dimpl::DtlsCertificate;
 use wire::codec::CodecKind;
 use wire::extension::ExtensionMap;
+use wire::ortc::SpatialDependency;
 use wire::{Mid, PayloadType, Rid, Ssrc};
 
-use crate::consumer::Consumer;
-use crate::producer::Producer;
+use crate::consumer::{Consumer, LayersReason};
+use crate::producer::{Layer, Producer};
 use crate::router::Router;
 use crate::stats::{ConsumerStats, Drops, ProducerStats, TransportStats};
 use crate::table::Key;
@@ -91,6 +92,10 @@ pub struct ProducerSpec {
     pub fir: bool,
     /// Its streams, lowest quality first.
     pub streams: Vec<StreamSpec>,
+    /// How spatial layers depend on each other, where several are in one stream.
+    pub dependency: SpatialDependency,
+    /// Whether it is a screen: its viewers rather do without faces than without it.
+    pub is_screen: bool,
     /// Whether it starts paused.
     pub paused: bool,
 }
@@ -122,6 +127,19 @@ pub struct ConsumerSpec {
     pub paused: bool,
 }
 
+/// A picture on a viewer's screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// Whose.
+    pub consumer: Key<Consumer>,
+    /// Width in pixels of the device.
+    pub width: u32,
+    /// Height in pixels of the device.
+    pub height: u32,
+    /// Whether the viewer chose it: it comes before all others.
+    pub pinned: bool,
+}
+
 /// What can be asked of a worker. Each is answered at once.
 #[expect(missing_docs, reason = "the fields are said by the variants")]
 #[derive(Debug)]
@@ -148,8 +166,10 @@ pub enum Command {
     Consume { transport: Key<WebRtcTransport>, specs: Vec<ConsumerSpec> },
     /// Stops or starts forwarding to one consumer.
     PauseConsumer { consumer: Key<Consumer>, paused: bool },
-    /// The highest layers a consumer wants.
+    /// The highest layer a consumer wants; it decides instead of the size of its tile.
     SetPreferredLayers { consumer: Key<Consumer>, spatial: u8, temporal: Option<u8> },
+    /// What the viewer at a transport shows; other video is not sent to it.
+    SetViewport { transport: Key<WebRtcTransport>, tiles: Vec<Tile> },
     /// Asks the source for a key frame on a consumer's behalf.
     RequestKeyFrame { consumer: Key<Consumer> },
     /// Closes a consumer.
@@ -266,8 +286,10 @@ pub enum EventKind {
     ProducerClosed(ObjectId),
     /// A consumer closed because its producer or transport did.
     ConsumerClosed(ObjectId),
-    /// The stream that a consumer forwards changed; `None` while it waits for a key frame.
-    ConsumerLayers(ObjectId, Option<u8>),
+    /// Another layer of its producer is sent to a consumer, or none any more; and why no better one.
+    ConsumerLayers(ObjectId, Option<Layer>, LayersReason),
+    /// Which spatial layers of a producer are of use to anybody, smallest first: the others need not be encoded.
+    PublishLayers(ObjectId, Vec<bool>),
     /// The router itself is closed; nothing follows.
     RouterClosed,
 }

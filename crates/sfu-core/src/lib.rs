@@ -20,13 +20,13 @@ mod worker;
 
 pub use command::{
     CloseReason, Command, CommandError, ConsumerSpec, Event, EventKind, MediaKind, ObjectId, ProducerSpec, Reply,
-    Settings, StreamSpec,
+    Settings, StreamSpec, Tile,
 };
-pub use consumer::Consumer;
+pub use consumer::{Consumer, LayersReason};
 pub use dimpl::certificate::generate_self_signed_certificate;
 pub use dimpl::{DtlsCertificate, Error as SetupError};
 pub use outbox::{Outbox, Path, Queued};
-pub use producer::{MAX_STREAMS, Producer};
+pub use producer::{Layer, MAX_STREAMS, Producer};
 pub use router::Router;
 pub use stats::{ConsumerStats, Drops, ProducerStats, StreamStats, TransportStats};
 pub use table::Key;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use wire::ExtSeqNo;
 
 use crate::command::{EventKind, ObjectId};
-use crate::consumer::{As, Consumer, Shift};
+use crate::consumer::{Admitted, As, Consumer};
 use crate::outbox::{Outbox, Path};
 use crate::producer::{Arrived, Incoming, KeyFrameRequest, Producer, StoredPacket};
 use crate::table::Key;
@@ -67,7 +67,14 @@ impl Worker {
         if let Some(at) = stream.deadline() {
             transport.repair_at = Some(transport.repair_at.map_or(at, |old| old.min(at)));
         }
-        if !target.is_rtx && producer.note_live(now, target.stream) {
+        let spatial = match (producer.streams.len(), arrived) {
+            (1, Arrived::Packet(seq)) => {
+                producer.streams[0].packet(seq).map_or(0, |packet| packet.meta.frame.layer.spatial)
+            }
+            (1, _) => 0,
+            _ => target.stream,
+        };
+        if !target.is_rtx && producer.note_live(received_at, spatial) {
             self.aim_audience(now, target.producer);
         }
         if arrived != Arrived::Nothing {
@@ -126,36 +133,71 @@ impl Worker {
                         continue;
                     }
                 };
-                let Some((seq, shift, starts)) = consumer.admit(stream, packet, &producer.streams) else {
-                    continue;
-                };
-                if starts
-                    && producer.streams.len() > 1
-                    && let Some(router) = routers.get(producer.router)
-                {
-                    let kind = EventKind::ConsumerLayers(consumer.id, Some(stream));
-                    events.push(router.id, kind);
-                }
-                send_media(now, consumer, transport, packet, (seq, shift), out);
+                let Some(admitted) = consumer.admit(stream, packet, &producer.streams) else { continue };
+                send_media(now, consumer, transport, packet, admitted, out);
+            }
+            if let Some((layer, reason)) = consumer.take_news(producer)
+                && let Some(router) = routers.get(producer.router)
+            {
+                events.push(router.id, EventKind::ConsumerLayers(consumer.id, layer, reason));
             }
         }
     }
 
-    /// Has every consumer of a producer choose its stream anew.
+    /// Has every consumer of a producer choose its layer anew.
     pub(crate) fn aim_audience(&mut self, now: Instant, key: Key<Producer>) {
-        let Some(producer) = self.producers.get_mut(key) else { return };
-        let streams = producer.streams.len();
-        if streams < 2 {
+        let count = self.producers.get(key).map_or(0, |producer| producer.audience.len());
+        for index in 0..count {
+            let consumer = self.producers.get(key).and_then(|producer| producer.audience.get(index)).copied();
+            if let Some(consumer) = consumer {
+                self.aim_one(now, consumer);
+            }
+        }
+        self.review_layers(now, key);
+    }
+
+    /// Has a consumer choose its layer anew, after its wish or its share changed.
+    pub(crate) fn aim(&mut self, now: Instant, key: Key<Consumer>) {
+        self.aim_one(now, key);
+        if let Some(producer) = self.consumers.get(key).map(|consumer| consumer.spec.producer) {
+            self.review_layers(now, producer);
+        }
+    }
+
+    /// Tells which layers of a producer are of use to anybody, if others are than before.
+    pub(crate) fn review_layers(&mut self, now: Instant, key: Key<Producer>) {
+        let Self { producers, consumers, routers, events, .. } = self;
+        let Some(producer) = producers.get_mut(key) else { return };
+        let count = producer.spatial_layers();
+        if count < 2 {
             return;
         }
-        for &consumer in &producer.audience {
-            let Some(consumer) = self.consumers.get_mut(consumer) else { continue };
-            consumer.aim(producer.live, streams);
-            if let Some(awaited) = consumer.awaited_stream() {
-                let stream = producer.streams.get_mut(usize::from(awaited));
-                let request = stream.and_then(|stream| stream.want_key_frame(now));
-                self.key_frames.extend(request.map(|request| (producer.transport, request)));
-            }
+        let used = producer.audience.iter().filter_map(|&key| consumers.get(key)).fold(0, |used, consumer| {
+            let layers = [consumer.desired(producer), consumer.target_layer(), consumer.current_layer()];
+            layers.iter().flatten().fold(used, |used, layer| used | 1 << layer.spatial.min(count - 1))
+        });
+        if let Some(wanted) = producer.wanted.review(now, used)
+            && let Some(router) = routers.get(producer.router)
+        {
+            let active = (0..count).map(|layer| wanted & 1 << layer != 0).collect();
+            events.push(router.id, EventKind::PublishLayers(producer.id, active));
+        }
+    }
+
+    /// Has a consumer choose its layer anew, and asks for the key frame that it needs for it.
+    fn aim_one(&mut self, now: Instant, key: Key<Consumer>) {
+        let Self { producers, consumers, routers, events, .. } = self;
+        let Some(consumer) = consumers.get_mut(key) else { return };
+        let Some(producer) = producers.get(consumer.spec.producer) else { return };
+        let awaited = consumer.awaited_stream();
+        if let Some((layer, reason)) = consumer.aim(producer)
+            && let Some(router) = routers.get(consumer.router)
+        {
+            events.push(router.id, EventKind::ConsumerLayers(consumer.id, layer, reason));
+        }
+        // What it waited for already was asked for already.
+        if consumer.awaited_stream() != awaited {
+            self.want_key_frames(now, key, false);
         }
     }
 
@@ -213,14 +255,15 @@ fn send_media(
     consumer: &mut Consumer,
     transport: &mut WebRtcTransport,
     packet: &StoredPacket<'_>,
-    (seq, shift): (ExtSeqNo, Shift),
+    Admitted { seq, shift, is_empty }: Admitted,
     out: &mut Outbox,
 ) {
     let stamp = transport.take_stamp(now, consumer.is_transport_wide());
     let (arena, start) = out.begin();
-    let header_len = consumer.write(arena, packet, &As { seq, shift, stamp, rtx: None });
+    let header_len = consumer.write(arena, packet, &As { seq, shift, is_empty, stamp, rtx: None });
     if transport.send_rtp(out, start, header_len, seq, consumer.transport.index()) {
-        consumer.note_sent(now, seq, packet.payload().len());
+        let payload_len = if is_empty { 0 } else { packet.payload().len() };
+        consumer.note_sent(now, seq, payload_len);
         if let Some(plain) = consumer.plain() {
             plain.note(seq, stamp);
         }

@@ -221,8 +221,9 @@ impl Worker {
         }
         let rtx = rtx.map(|(ssrc, pt)| (ssrc, pt, consumer.take_rtx_number()));
         let index = rtx.map_or(seq, |(_, _, number)| number);
+        let is_empty = consumer.is_left_out(&packet, shift);
         let (arena, start) = out.begin();
-        let header_len = consumer.write(arena, &packet, &As { seq, shift, stamp, rtx });
+        let header_len = consumer.write(arena, &packet, &As { seq, shift, is_empty, stamp, rtx });
         consumer.note_retransmitted();
         transport.send_rtp(out, start, header_len, index, key.index())
     }

@@ -44,7 +44,7 @@ impl Worker {
         if transport.report_at.is_some_and(|at| at <= now) {
             let spread = self.rng.random_range(0.5..1.5);
             transport.report_at = Some(now + REPORT_INTERVAL.mul_f64(spread));
-            self.note_dead_streams(now, key);
+            self.review_streams(now, key);
             self.send_sender_reports(now, key, out);
             self.send_receiver_reports(now, key, out);
         }
@@ -71,8 +71,8 @@ impl Worker {
         self.plan_repair(key);
     }
 
-    /// Leaves streams that their sender stopped.
-    fn note_dead_streams(&mut self, now: Instant, key: Key<WebRtcTransport>) {
+    /// Leaves layers that their sender stopped, and gives up those that nobody uses.
+    fn review_streams(&mut self, now: Instant, key: Key<WebRtcTransport>) {
         let count = self.transports.get(key).map_or(0, |transport| transport.producers.len());
         for index in 0..count {
             let Some(&producer_key) = self.transports.get(key).and_then(|transport| transport.producers.get(index))
@@ -84,6 +84,8 @@ impl Worker {
             if producer.live != live {
                 producer.live = live;
                 self.aim_audience(now, producer_key);
+            } else {
+                self.review_layers(now, producer_key);
             }
         }
     }

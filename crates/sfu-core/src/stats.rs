@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::producer::Layer;
+
 /// Datagrams that a worker dropped, by reason. They only ever grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drops {
@@ -117,6 +119,8 @@ pub struct ConsumerStats {
     pub packets_lost: i64,
     /// Round trip by the receiver's last report.
     pub round_trip: Option<Duration>,
-    /// The stream that is forwarded.
-    pub current_stream: Option<u8>,
+    /// The layer that is sent.
+    pub current: Option<Layer>,
+    /// The layer that is to be sent.
+    pub target: Option<Layer>,
 }

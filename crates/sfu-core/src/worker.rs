@@ -15,11 +15,12 @@ use wire::stun::{Class, Message, Method};
 use wire::{ExtSeqNo, PacketKind, SeqNo, Ssrc, classify};
 
 use crate::command::{
-    CloseReason, Command, CommandError, ConsumerSpec, Event, EventKind, ObjectId, ProducerSpec, Reply, Settings,
+    CloseReason, Command, CommandError, ConsumerSpec, Event, EventKind, MediaKind, ObjectId, ProducerSpec, Reply,
+    Settings, Tile,
 };
-use crate::consumer::Consumer;
+use crate::consumer::{Consumer, View};
 use crate::outbox::{Outbox, Path};
-use crate::producer::{KeyFrameRequest, Producer};
+use crate::producer::{KeyFrameRequest, Layer, Producer};
 use crate::router::{MAX_WAITING, Router, Waiting};
 use crate::stats::Drops;
 use crate::table::{Key, Table};
@@ -375,9 +376,11 @@ impl Worker {
                 Reply::Consumers(results)
             }
             Command::PauseConsumer { consumer, paused } => self.pause_consumer(now, consumer, paused)?,
-            Command::SetPreferredLayers { consumer, spatial, temporal: _ } => {
-                self.set_preferred(now, consumer, spatial)?
+            Command::SetPreferredLayers { consumer, spatial, temporal } => {
+                let layer = Layer { spatial, temporal: temporal.unwrap_or(u8::MAX) };
+                self.set_preferred(now, consumer, layer)?
             }
+            Command::SetViewport { transport, tiles } => self.set_viewport(now, transport, &tiles)?,
             Command::RequestKeyFrame { consumer } => {
                 self.consumers.get(consumer).ok_or(CommandError::NoConsumer)?;
                 self.want_key_frames(now, consumer, true);
@@ -465,13 +468,7 @@ impl Worker {
     fn pause_producer(&mut self, now: Instant, key: Key<Producer>, paused: bool) -> Result<Reply, CommandError> {
         let producer = self.producers.get_mut(key).ok_or(CommandError::NoProducer)?;
         producer.paused = paused;
-        let (live, streams) = (producer.live, producer.streams.len());
-        for consumer in producer.audience.clone() {
-            if let Some(consumer) = self.consumers.get_mut(consumer) {
-                consumer.set_paused(None, Some(paused), live, streams);
-            }
-            self.want_key_frames(now, consumer, false);
-        }
+        self.aim_audience(now, key);
         Ok(Reply::Done)
     }
 
@@ -491,39 +488,53 @@ impl Worker {
         let first = [0; 2].map(|_| ExtSeqNo::new(self.rng.random_range(1..1 << 14)));
         let (ssrc, rtx_ssrc) = (spec.ssrc, spec.rtx_ssrc);
         let codec: CodecKind = producer.codec();
-        let mut consumer = Consumer::new(key, producer, codec, spec, (first[0], first[1]));
-        consumer.set_paused(None, None, producer.live, producer.streams.len());
+        let consumer = Consumer::new(key, producer, codec, spec, (first[0], first[1]));
         let producer_paused = producer.paused;
         let consumer = self.consumers.insert(consumer);
         producer.audience.push(consumer);
         transport.add_consumer(consumer, ssrc, rtx_ssrc);
-        self.want_key_frames(now, consumer, false);
+        self.aim(now, consumer);
         Ok((consumer, producer_paused))
     }
 
     fn pause_consumer(&mut self, now: Instant, key: Key<Consumer>, paused: bool) -> Result<Reply, CommandError> {
         let consumer = self.consumers.get_mut(key).ok_or(CommandError::NoConsumer)?;
-        let (live, streams) = self
-            .producers
-            .get(consumer.spec.producer)
-            .map_or((0, 1), |producer| (producer.live, producer.streams.len()));
-        consumer.set_paused(Some(paused), None, live, streams);
-        self.want_key_frames(now, key, false);
+        consumer.set_paused(paused);
+        self.aim(now, key);
         Ok(Reply::Done)
     }
 
-    fn set_preferred(&mut self, now: Instant, key: Key<Consumer>, spatial: u8) -> Result<Reply, CommandError> {
+    fn set_preferred(&mut self, now: Instant, key: Key<Consumer>, layer: Layer) -> Result<Reply, CommandError> {
         let consumer = self.consumers.get_mut(key).ok_or(CommandError::NoConsumer)?;
-        let producer = self.producers.get(consumer.spec.producer);
-        let (live, streams) = producer.map_or((0, 1), |p| (p.live, p.streams.len()));
-        consumer.set_preferred(spatial, live, streams);
-        self.want_key_frames(now, key, false);
+        consumer.set_preferred(layer);
+        self.aim(now, key);
+        Ok(Reply::Done)
+    }
+
+    fn set_viewport(&mut self, now: Instant, key: Key<WebRtcTransport>, tiles: &[Tile]) -> Result<Reply, CommandError> {
+        let transport = self.transports.get(key).ok_or(CommandError::NoTransport)?;
+        for consumer_key in transport.consumers.clone() {
+            let Some(consumer) = self.consumers.get_mut(consumer_key) else { continue };
+            let is_video = self.producers.get(consumer.spec.producer).is_some_and(|p| p.kind() == MediaKind::Video);
+            if !is_video {
+                continue;
+            }
+            let tile = tiles.iter().find(|tile| tile.consumer == consumer_key);
+            let view =
+                tile.map_or(View::Hidden, |&Tile { width, height, pinned, .. }| View::Shown { width, height, pinned });
+            if consumer.view() != view {
+                consumer.set_view(view);
+                self.aim(now, consumer_key);
+            }
+        }
         Ok(Reply::Done)
     }
 
     fn consumer_stats(&self, key: Key<Consumer>) -> Result<Reply, CommandError> {
         let consumer = self.consumers.get(key).ok_or(CommandError::NoConsumer)?;
         let mut stats = consumer.stats();
+        let highest = self.producers.get(consumer.spec.producer).map_or(0, |producer| producer.temporal_layers() - 1);
+        stats.target = stats.target.map(|layer| Layer { temporal: layer.temporal.min(highest), ..layer });
         stats.round_trip = self.transports.get(consumer.transport).map(WebRtcTransport::round_trip);
         Ok(Reply::ConsumerStats(Box::new(stats)))
     }

@@ -88,6 +88,10 @@ impl Consumer {
         self.0.producer_paused
     }
 
+    pub(crate) fn key(&self) -> Key<sfu_core::Consumer> {
+        self.0.key
+    }
+
     async fn tell(&self, command: Command) -> Result<Reply, WorkerError> {
         self.0.transport.link().tell(self.0.guard.of(), command).await
     }

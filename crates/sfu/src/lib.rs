@@ -21,8 +21,8 @@ pub use error::{ConnectError, ConsumeError, ProduceError, StartError, WorkerErro
 pub use id::{ConsumerId, ProducerId, RouterId, TransportId};
 pub use producer::{Producer, can_consume};
 pub use router::{Router, RouterEvent, RouterEvents, WebRtcTransportOptions};
-pub use sfu_core::{CloseReason, CommandError, Drops};
-pub use transport::{ConsumerOptions, ProducerOptions, WebRtcTransport};
+pub use sfu_core::{CloseReason, CommandError, Drops, Layer, LayersReason};
+pub use transport::{ConsumerOptions, ProducerOptions, Tile, WebRtcTransport};
 pub use wire::ortc;
 pub use wire::ortc::{
     ConsumerType, DtlsFingerprint, DtlsParameters, DtlsRole, FingerprintAlgorithm, IceCandidate, IceParameters,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rand::RngExt;
-use sfu_core::{CloseReason, Command, Key, Reply};
+use sfu_core::{CloseReason, Command, Key, Layer, LayersReason, Reply};
 use tokio::sync::mpsc;
 use wire::ortc::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, RtpCapabilities};
 
@@ -43,12 +43,21 @@ pub enum RouterEvent {
         /// Which.
         consumer: ConsumerId,
     },
-    /// Another stream of its producer is forwarded to a consumer.
+    /// Another layer of its producer is sent to a consumer.
     ConsumerLayers {
         /// Which.
         consumer: ConsumerId,
-        /// The stream that is forwarded; `None` while none is.
-        spatial_layer: Option<u8>,
+        /// The layer that is sent; `None` while none is.
+        layer: Option<Layer>,
+        /// Why no better one.
+        reason: LayersReason,
+    },
+    /// Other layers of a producer are of use to anybody than before.
+    PublishLayers {
+        /// Which.
+        producer: ProducerId,
+        /// For each encoding or spatial layer, smallest first, whether it is.
+        active: Vec<bool>,
     },
     /// The worker failed: every object of this router is gone, make a new router.
     WorkerDied,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sfu_core::{ConsumerStats, ProducerStats, TransportStats};
+use sfu_core::{ConsumerStats, Layer, ProducerStats, TransportStats};
 
 use crate::id::{ConsumerId, ProducerId, TransportId};
 
@@ -60,6 +60,10 @@ pub(crate) fn producer(id: &ProducerId, figures: &ProducerStats) -> Value {
     })
 }
 
+fn layers(layer: Layer) -> Value {
+    json!({ "spatialLayer": layer.spatial, "temporalLayer": layer.temporal })
+}
+
 pub(crate) fn consumer(id: &ConsumerId, figures: &ConsumerStats) -> Value {
     json!({
         "type": "consumer",
@@ -74,6 +78,7 @@ pub(crate) fn consumer(id: &ConsumerId, figures: &ConsumerStats) -> Value {
         "fractionLost": figures.fraction_lost,
         "packetsLost": figures.packets_lost,
         "roundTripTime": seconds(figures.round_trip),
-        "currentSpatialLayer": figures.current_stream,
+        "currentLayers": figures.current.map(layers),
+        "targetLayers": figures.target.map(layers),
     })
 }

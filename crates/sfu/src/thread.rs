@@ -223,9 +223,10 @@ impl Thread {
                 EventKind::TransportClosed(id, reason) => RouterEvent::TransportClosed { transport: id.into(), reason },
                 EventKind::ProducerClosed(id) => RouterEvent::ProducerClosed { producer: id.into() },
                 EventKind::ConsumerClosed(id) => RouterEvent::ConsumerClosed { consumer: id.into() },
-                EventKind::ConsumerLayers(id, stream) => {
-                    RouterEvent::ConsumerLayers { consumer: id.into(), spatial_layer: stream }
+                EventKind::ConsumerLayers(id, layer, reason) => {
+                    RouterEvent::ConsumerLayers { consumer: id.into(), layer, reason }
                 }
+                EventKind::PublishLayers(id, active) => RouterEvent::PublishLayers { producer: id.into(), active },
                 EventKind::RouterClosed => {
                     // Its stream of events ends when the sender is dropped here.
                     self.subscribers.swap_remove(index);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sfu_core::{Command, ConsumerSpec, FingerprintHash, Key, ObjectId, ProducerSpec, RemoteDtls, Reply};
 use wire::ortc::{
     self, DtlsParameters, DtlsRole, FingerprintAlgorithm, IceCandidate, IceParameters, MediaKind, RtpCapabilities,
-    RtpParameters,
+    RtpParameters, ScalabilityMode,
 };
 
 use crate::consumer::Consumer;
@@ -47,6 +47,21 @@ pub struct ProducerOptions {
     pub rtp_parameters: RtpParameters,
     /// Whether it starts paused.
     pub paused: bool,
+    /// Whether it is a screen: its viewers rather do without faces than without it.
+    pub is_screen: bool,
+}
+
+/// A picture on a viewer's screen.
+#[derive(Clone, Copy)]
+pub struct Tile<'a> {
+    /// Whose.
+    pub consumer: &'a Consumer,
+    /// Width in pixels of the device.
+    pub width: u32,
+    /// Height in pixels of the device.
+    pub height: u32,
+    /// Whether the viewer chose it: it comes before all others.
+    pub pinned: bool,
 }
 
 /// What is to be sent.
@@ -129,13 +144,30 @@ impl WebRtcTransport {
         }
     }
 
+    /// Tells what the viewer at this transport shows now: other video is not sent to it, and what is shown is sent in the
+    /// smallest layer that fills its tile.
+    ///
+    /// # Errors
+    /// When the transport is closed.
+    pub async fn set_viewport(&self, tiles: &[Tile<'_>]) -> Result<(), WorkerError> {
+        let tiles = tiles.iter().map(|tile| sfu_core::Tile {
+            consumer: tile.consumer.key(),
+            width: tile.width,
+            height: tile.height,
+            pinned: tile.pinned,
+        });
+        let command = Command::SetViewport { transport: self.0.key, tiles: tiles.collect() };
+        self.0.link.tell(self.of(), command).await?;
+        Ok(())
+    }
+
     /// Makes a producer.
     ///
     /// # Errors
     /// When a field is wrong, the router knows no such codec, an SSRC is in use, or the transport is
     /// closed.
     pub async fn produce(&self, options: ProducerOptions) -> Result<Producer, ProduceError> {
-        let ProducerOptions { kind, rtp_parameters, paused } = options;
+        let ProducerOptions { kind, rtp_parameters, paused, is_screen } = options;
         let invalid = |error: &dyn std::fmt::Display| ProduceError::Invalid(error.to_string());
         let capabilities = ortc::router_rtp_capabilities();
         let mapping = ortc::producer_mapping(kind, &rtp_parameters, capabilities, || self.take_ssrc())
@@ -145,7 +177,7 @@ impl WebRtcTransport {
         // All that comes by one transport is one participant's: played in sync.
         let consumable = ortc::consumable_rtp_parameters(&rtp_parameters, capabilities, &mapping, &self.0.cname);
         let id = id::fresh();
-        let spec = producer_spec(id, kind, streams, paused);
+        let spec = ProducerSpec { paused, is_screen, ..producer_spec(id, kind, streams) };
         let command = Command::Produce { transport: self.0.key, spec: Box::new(spec) };
         let (result, pending) = self.0.link.ask(self.of(), command).await?;
         let Reply::Producer(key) = result.map_err(WorkerError::from)? else {
@@ -284,7 +316,8 @@ fn hash_of(algorithm: FingerprintAlgorithm) -> FingerprintHash {
     }
 }
 
-fn producer_spec(id: ObjectId, kind: MediaKind, streams: ortc::ProducerStreams, paused: bool) -> ProducerSpec {
+fn producer_spec(id: ObjectId, kind: MediaKind, streams: ortc::ProducerStreams) -> ProducerSpec {
+    let mode = streams.streams.first().map_or(ScalabilityMode::SINGLE, |stream| stream.scalability_mode);
     ProducerSpec {
         id,
         kind: match kind {
@@ -305,6 +338,8 @@ fn producer_spec(id: ObjectId, kind: MediaKind, streams: ortc::ProducerStreams, 
             .into_iter()
             .map(|stream| sfu_core::StreamSpec { ssrc: stream.ssrc, rid: stream.rid, rtx_ssrc: stream.rtx_ssrc })
             .collect(),
-        paused,
+        dependency: mode.dependency,
+        is_screen: false,
+        paused: false,
     }
 }

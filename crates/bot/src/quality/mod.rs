@@ -41,7 +41,7 @@ pub struct Quality {
     pub nacked: u64,
     /// Payloads with a wrong check value.
     pub damaged: u64,
-    /// Packets without any payload.
+    /// Packets without any payload: they say that nothing is missing under their number.
     pub empty: u64,
     /// Audio packets that say that it is silent.
     pub silent: u64,
@@ -91,7 +91,7 @@ impl Quality {
 
     /// Everything that must never be, whatever the network does.
     pub fn faults(&self) -> u64 {
-        self.damaged + self.empty + self.torn + self.timestamp_errors + self.picture_id_errors + self.tl0_pic_idx_errors
+        self.damaged + self.torn + self.timestamp_errors + self.picture_id_errors + self.tl0_pic_idx_errors
     }
 
     fn note_delay(&mut self, stamp: &Stamp, unix_now: Duration) {

@@ -1,21 +1,30 @@
 //! What one participant receives of one producer: which stream of it, and under which numbers.
 
+mod layers;
 mod numbering;
 mod retransmit;
+mod wish;
 mod write;
 
 use std::time::Instant;
 
-use wire::codec::{CodecKind, vp8};
+use wire::codec::dependency_descriptor::MandatoryFields;
+use wire::codec::{CodecKind, vp8, vp9};
+use wire::extension::ExtensionKind;
 use wire::{ExtSeqNo, RtpTimestamp};
 
+pub(crate) use self::layers::Shape;
+use self::layers::{Selection, Verdict};
 use self::numbering::Numbering;
 pub(crate) use self::numbering::Shift;
 pub(crate) use self::retransmit::{PlainSent, Retransmissions, Stamp};
+pub use self::wish::LayersReason;
+use self::wish::Wish;
+pub(crate) use self::wish::{Share, View};
 pub(crate) use self::write::As;
 use self::write::CopiedExtensions;
 use crate::command::{ConsumerSpec, ObjectId};
-use crate::producer::{PacketMeta, Producer, StoredPacket, Stream};
+use crate::producer::{Layer, Producer, StoredPacket, Stream};
 use crate::router::Router;
 use crate::stats::ConsumerStats;
 use crate::table::Key;
@@ -28,24 +37,13 @@ const MAX_JUMP: i64 = 1000;
 /// a second.
 const MIN_SWITCH_STEP_HZ: u32 = 1000;
 
-/// What a consumer does with its producer's packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Forwarding {
-    /// The consumer or the producer is paused.
-    Paused,
-    /// Nothing is sent until a key frame of `stream` begins; it was asked for.
-    Waiting { stream: u8 },
-    /// Sends `stream`. Changes to `next` where a key frame of that begins; it was asked for.
-    Sending { stream: u8, next: Option<u8> },
-}
-
-/// What to do with one packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Ignore,
-    Continue,
-    /// This packet is the first of its stream that is sent.
-    Start,
+/// How a packet is to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Admitted {
+    pub(crate) seq: ExtSeqNo,
+    pub(crate) shift: Shift,
+    /// Without its payload.
+    pub(crate) is_empty: bool,
 }
 
 /// The newest packet sent.
@@ -56,8 +54,59 @@ struct LastSent {
     timestamp: RtpTimestamp,
     received_at: Instant,
     /// As they went out.
-    picture_id: u16,
-    tl0_pic_idx: u8,
+    pictures: Pictures,
+}
+
+/// Ids that number the pictures of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pictures {
+    /// PictureID of VP8 and VP9.
+    id: Option<u16>,
+    /// TL0PICIDX of VP8 and VP9.
+    tl0_pic_idx: Option<u8>,
+    /// Frame number of a dependency descriptor.
+    frame_number: Option<u16>,
+}
+
+impl Pictures {
+    fn of(codec: CodecKind, packet: &StoredPacket<'_>) -> Self {
+        let mut pictures = Self::default();
+        match codec {
+            CodecKind::Vp8 => {
+                let Ok(descriptor) = vp8::Descriptor::parse(packet.payload()) else { return pictures };
+                pictures.id = descriptor.picture_id.map(|id| id.value);
+                pictures.tl0_pic_idx = descriptor.tl0_pic_idx;
+                return pictures;
+            }
+            CodecKind::Vp9 => {
+                if let Ok(descriptor) = vp9::Descriptor::parse(packet.payload()) {
+                    pictures.id = descriptor.picture_id.map(|id| id.value);
+                    pictures.tl0_pic_idx = descriptor.tl0_pic_idx;
+                }
+            }
+            CodecKind::Opus | CodecKind::H264 | CodecKind::Av1 => {}
+        }
+        let descriptor = packet.meta.extensions.get(packet.bytes, ExtensionKind::DependencyDescriptor);
+        pictures.frame_number = descriptor.and_then(MandatoryFields::parse).map(|fields| fields.frame_number);
+        pictures
+    }
+
+    fn shifted(self, shift: Shift) -> Self {
+        Self {
+            id: self.id.map(|id| id.wrapping_add(shift.picture_id)),
+            tl0_pic_idx: self.tl0_pic_idx.map(|index| index.wrapping_add(shift.tl0_pic_idx)),
+            frame_number: self.frame_number.map(|number| number.wrapping_add(shift.frame_number)),
+        }
+    }
+
+    /// What is not told by this packet is as it was.
+    fn or(self, before: Self) -> Self {
+        Self {
+            id: self.id.or(before.id),
+            tl0_pic_idx: self.tl0_pic_idx.or(before.tl0_pic_idx),
+            frame_number: self.frame_number.or(before.frame_number),
+        }
+    }
 }
 
 /// What the receiver said in its last report.
@@ -74,16 +123,18 @@ pub struct Consumer {
     pub(crate) transport: Key<WebRtcTransport>,
     pub(crate) spec: ConsumerSpec,
     codec: CodecKind,
-    /// Several streams: switches happen, so picture ids have to be kept continuous.
+    /// Several streams: switches between them happen, so picture ids have to be kept continuous.
     switches: bool,
     copied: CopiedExtensions,
-    forwarding: Forwarding,
+    selection: Selection,
+    wish: Wish,
     paused: bool,
-    producer_paused: bool,
-    /// Highest stream wanted; `None` means the best there is.
-    preferred: Option<u8>,
+    /// What the driver was told of the layer that is sent.
+    told: Option<Layer>,
     numbering: Numbering,
     last: Option<LastSent>,
+    /// Time of the newest frame that was left out.
+    left_out: Option<RtpTimestamp>,
     rtx_next: ExtSeqNo,
     plain: Option<PlainSent>,
     pub(crate) retransmissions: Retransmissions,
@@ -112,13 +163,14 @@ impl Consumer {
             transport,
             codec,
             switches: producer.streams.len() > 1,
-            copied: CopiedExtensions::new(&spec.extensions),
-            forwarding: Forwarding::Paused,
+            copied: CopiedExtensions::new(&spec.extensions, codec),
+            selection: Selection::new(producer.shape()),
+            wish: Wish::default(),
             paused: spec.paused,
-            producer_paused: producer.paused,
-            preferred: None,
+            told: None,
             numbering: Numbering::new(first_seq),
             last: None,
+            left_out: None,
             rtx_next: first_rtx_seq,
             plain,
             retransmissions: Retransmissions::new(),
@@ -135,128 +187,152 @@ impl Consumer {
 
     /// The stream that is sent now.
     pub(crate) fn current_stream(&self) -> Option<u8> {
-        match self.forwarding {
-            Forwarding::Sending { stream, .. } => Some(stream),
-            _ => None,
-        }
+        self.selection.stream()
     }
 
     /// The streams of which a key frame is of use to this consumer.
     pub(crate) fn watched_streams(&self) -> impl Iterator<Item = u8> + use<> {
-        let (current, next) = match self.forwarding {
-            Forwarding::Paused => (None, None),
-            Forwarding::Waiting { stream } => (Some(stream), None),
-            Forwarding::Sending { stream, next } => (Some(stream), next),
-        };
-        current.into_iter().chain(next)
+        self.selection.watched()
     }
 
-    /// The stream it waits for, if it sends nothing meanwhile or something else.
+    /// The stream whose key frame it waits for, if it sends nothing meanwhile or something else.
     pub(crate) fn awaited_stream(&self) -> Option<u8> {
-        match self.forwarding {
-            Forwarding::Paused => None,
-            Forwarding::Waiting { stream } => Some(stream),
-            Forwarding::Sending { next, .. } => next,
+        self.selection.awaited()
+    }
+
+    /// Whether it is paused by its own side.
+    pub(crate) fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// Sets the highest layer wanted.
+    pub(crate) fn set_preferred(&mut self, layer: Layer) {
+        self.wish.preferred = Some(layer);
+    }
+
+    /// Sets where its viewer shows it.
+    pub(crate) fn set_view(&mut self, view: View) {
+        self.wish.view = view;
+    }
+
+    /// Sets what its transport's link carries of it; whether that is new.
+    #[expect(dead_code, reason = "the allocation of bandwidth is to set it")]
+    pub(crate) fn set_share(&mut self, share: Share) -> bool {
+        std::mem::replace(&mut self.wish.share, share) != share
+    }
+
+    pub(crate) fn view(&self) -> View {
+        self.wish.view
+    }
+
+    /// The best layer that is of use to its viewer, whatever the link carries; `None` while none is.
+    pub(crate) fn desired(&self, producer: &Producer) -> Option<Layer> {
+        if self.paused || producer.paused { None } else { self.wish.desired(producer) }
+    }
+
+    /// Aims at the layer that is best now. Returns the layer and the reason to tell, where what is sent ends by that.
+    pub(crate) fn aim(&mut self, producer: &Producer) -> Option<(Option<Layer>, LayersReason)> {
+        let target = if self.paused || producer.paused { None } else { self.wish.target(producer) };
+        self.selection.aim(target, producer.live);
+        if target.is_some() || self.told.is_none() {
+            return None;
         }
+        self.told = None;
+        (self.codec != CodecKind::Opus).then(|| (None, self.wish.reason(producer, None)))
     }
 
-    /// Sets one reason for being paused, or both, and aims at a stream when none is left.
-    pub(crate) fn set_paused(&mut self, paused: Option<bool>, producer_paused: Option<bool>, live: u8, streams: usize) {
-        self.paused = paused.unwrap_or(self.paused);
-        self.producer_paused = producer_paused.unwrap_or(self.producer_paused);
-        if self.paused || self.producer_paused {
-            self.forwarding = Forwarding::Paused;
-        } else if self.forwarding == Forwarding::Paused {
-            let stream = self.choose_stream(live, streams);
-            self.forwarding = Forwarding::Waiting { stream };
+    /// The layer and the reason to tell, if another layer is sent than was told.
+    pub(crate) fn take_news(&mut self, producer: &Producer) -> Option<(Option<Layer>, LayersReason)> {
+        let current = self.selection.current()?;
+        let highest = producer.temporal_layers().saturating_sub(1);
+        let current = Some(Layer { temporal: current.temporal.min(highest), ..current });
+        if current == self.told || self.codec == CodecKind::Opus {
+            return None;
         }
+        self.told = current;
+        Some((current, self.wish.reason(producer, self.selection.target())))
     }
 
-    /// Sets the highest stream wanted.
-    pub(crate) fn set_preferred(&mut self, spatial: u8, live: u8, streams: usize) {
-        self.preferred = Some(spatial);
-        self.aim(live, streams);
+    /// The layer that is sent now, as it was told.
+    pub(crate) fn current_layer(&self) -> Option<Layer> {
+        self.told
     }
 
-    /// Aims at the stream that is best now: the highest live one up to the preferred one, else the lowest
-    /// live one, else the lowest.
-    fn choose_stream(&self, live: u8, streams: usize) -> u8 {
-        let highest = (streams.max(1) - 1) as u8;
-        let wanted = self.preferred.unwrap_or(highest).min(highest);
-        (0..=wanted).rev().chain(wanted + 1..=highest).find(|stream| live & 1 << stream != 0).unwrap_or(0)
+    /// The best layer that is to be sent.
+    pub(crate) fn target_layer(&self) -> Option<Layer> {
+        self.selection.target()
     }
 
-    /// Chooses the stream anew, after streams came or went. `live` has bit `i` set while stream `i`
-    /// brings packets.
-    pub(crate) fn aim(&mut self, live: u8, streams: usize) {
-        if live == 0 {
-            return;
-        }
-        let target = self.choose_stream(live, streams);
-        self.forwarding = match self.forwarding {
-            Forwarding::Paused => Forwarding::Paused,
-            Forwarding::Waiting { .. } => Forwarding::Waiting { stream: target },
-            Forwarding::Sending { stream, .. } => {
-                Forwarding::Sending { stream, next: (target != stream).then_some(target) }
-            }
-        };
-    }
-
-    fn verdict(&self, stream: u8, meta: &PacketMeta) -> Verdict {
-        match self.forwarding {
-            Forwarding::Waiting { stream: awaited } if awaited == stream => {
-                if meta.starts_key_frame {
-                    Verdict::Start
-                } else {
-                    Verdict::Ignore
-                }
-            }
-            Forwarding::Sending { next: Some(next), .. } if next == stream => {
-                if meta.starts_key_frame {
-                    Verdict::Start
-                } else {
-                    Verdict::Ignore
-                }
-            }
-            Forwarding::Sending { stream: current, .. } if current == stream => Verdict::Continue,
-            _ => Verdict::Ignore,
-        }
+    /// Whether spatial layers may be left out of the packets of one picture.
+    fn is_layered(&self) -> bool {
+        !self.switches && matches!(self.codec, CodecKind::Vp9 | CodecKind::Av1)
     }
 
     /// Decides on a packet of `streams[stream]`: under which number it is to be sent, if at all.
-    /// The last value tells that sending of this stream begins with it.
-    pub(crate) fn admit(
-        &mut self,
-        stream: u8,
-        packet: &StoredPacket<'_>,
-        streams: &[Stream],
-    ) -> Option<(ExtSeqNo, Shift, bool)> {
+    pub(crate) fn admit(&mut self, stream: u8, packet: &StoredPacket<'_>, streams: &[Stream]) -> Option<Admitted> {
         let seq = packet.meta.seq;
-        let starts = match self.verdict(stream, packet.meta) {
+        if self.selection.stream() == Some(stream) && !self.numbering.is_newest(seq) {
+            return self.admit_late(stream, packet);
+        }
+        match self.selection.judge(stream, packet.meta) {
             Verdict::Ignore => return None,
+            Verdict::Drop => {
+                self.leave_out(stream, packet);
+                return None;
+            }
             Verdict::Start => {
-                let shift = self.shift_for(stream, packet, streams);
+                let limit = self.selection.limit();
+                let shift = Shift { limit, ..self.shift_for(stream, packet, streams) };
                 self.numbering.start(stream, seq, shift);
-                self.forwarding = Forwarding::Sending { stream, next: None };
-                true
             }
-            Verdict::Continue => {
+            Verdict::Forward => {
+                let limit = self.selection.limit();
+                let shift = Shift { limit, ..self.numbering.shift() };
                 if self.numbering.is_jump(seq, MAX_JUMP) {
-                    let shift = self.numbering.shift();
                     self.numbering.start(stream, seq, shift);
+                } else if shift != self.numbering.shift() {
+                    self.numbering.change(seq, shift);
                 }
-                false
             }
-        };
-        let (out, shift) = self.numbering.map(stream, seq)?;
+        }
+        let (seq, shift) = self.numbering.map(stream, seq)?;
         self.note_last(stream, packet, shift);
-        Some((out, shift, starts))
+        Some(Admitted { seq, shift, is_empty: false })
+    }
+
+    /// A packet that was overtaken is sent as its neighbours were. Of one that belongs to a layer left out only the number
+    /// is sent, as the receiver misses that.
+    fn admit_late(&mut self, stream: u8, packet: &StoredPacket<'_>) -> Option<Admitted> {
+        let (seq, shift) = self.numbering.map(stream, packet.meta.seq)?;
+        let is_empty = self.is_left_out(packet, shift);
+        if !is_empty {
+            self.note_last(stream, packet, shift);
+        }
+        Some(Admitted { seq, shift, is_empty })
+    }
+
+    /// Whether a packet is of a layer that is not sent where `shift` holds.
+    pub(crate) fn is_left_out(&self, packet: &StoredPacket<'_>, shift: Shift) -> bool {
+        !self.selection.fits(packet.meta.frame.layer, shift.limit, true)
+    }
+
+    /// Leaves a packet of the stream that is sent out.
+    fn leave_out(&mut self, stream: u8, packet: &StoredPacket<'_>) {
+        let limit = self.selection.limit();
+        let mut shift = Shift { limit, ..self.numbering.shift() };
+        let is_next_frame = self.left_out.replace(packet.meta.timestamp) != Some(packet.meta.timestamp);
+        // VP8 counts frames, and decoders look for those that are missing. VP9 refers back by PictureID.
+        if self.codec == CodecKind::Vp8 && is_next_frame {
+            shift.picture_id = shift.picture_id.wrapping_sub(1);
+        }
+        self.numbering.skip(stream, packet.meta.seq, shift);
     }
 
     /// A number of `stream` will never carry anything.
     pub(crate) fn skip(&mut self, stream: u8, seq: ExtSeqNo) {
         if self.current_stream() == Some(stream) {
-            self.numbering.skip(stream, seq);
+            let shift = self.numbering.shift();
+            self.numbering.skip(stream, seq, shift);
         }
     }
 
@@ -267,25 +343,12 @@ impl Consumer {
         if !is_newest {
             return;
         }
-        let (mut picture_id, mut tl0_pic_idx) = self.last.map_or((0, 0), |last| (last.picture_id, last.tl0_pic_idx));
-        if self.switches
-            && self.codec == CodecKind::Vp8
-            && let Ok(descriptor) = vp8::Descriptor::parse(packet.payload())
-        {
-            if let Some(id) = descriptor.picture_id {
-                picture_id = id.value.wrapping_add(shift.picture_id);
-            }
-            if let Some(index) = descriptor.tl0_pic_idx {
-                tl0_pic_idx = index.wrapping_add(shift.tl0_pic_idx);
-            }
+        let mut pictures = self.last.map(|last| last.pictures).unwrap_or_default();
+        if self.switches {
+            pictures = Pictures::of(self.codec, packet).shifted(shift).or(pictures);
         }
-        self.last = Some(LastSent {
-            stream,
-            timestamp: packet.meta.timestamp,
-            received_at: packet.meta.received_at,
-            picture_id,
-            tl0_pic_idx,
-        });
+        self.last =
+            Some(LastSent { stream, timestamp: packet.meta.timestamp, received_at: packet.meta.received_at, pictures });
     }
 
     /// What to add to the fields of `stream`, so that they go on where the last packet's ended.
@@ -303,15 +366,15 @@ impl Consumer {
         let last_out = last.timestamp.get().wrapping_add(self.numbering.shift().timestamp);
         let out = last_out.wrapping_add(step as u32);
         let mut shift = Shift { timestamp: out.wrapping_sub(packet.meta.timestamp.get()), ..Shift::default() };
-        if self.codec == CodecKind::Vp8
-            && let Ok(descriptor) = vp8::Descriptor::parse(packet.payload())
-        {
-            if let Some(id) = descriptor.picture_id {
-                shift.picture_id = last.picture_id.wrapping_add(1).wrapping_sub(id.value);
-            }
-            if let Some(index) = descriptor.tl0_pic_idx {
-                shift.tl0_pic_idx = last.tl0_pic_idx.wrapping_add(1).wrapping_sub(index);
-            }
+        let (before, after) = (last.pictures, Pictures::of(self.codec, packet));
+        if let (Some(before), Some(after)) = (before.id, after.id) {
+            shift.picture_id = before.wrapping_add(1).wrapping_sub(after);
+        }
+        if let (Some(before), Some(after)) = (before.tl0_pic_idx, after.tl0_pic_idx) {
+            shift.tl0_pic_idx = before.wrapping_add(1).wrapping_sub(after);
+        }
+        if let (Some(before), Some(after)) = (before.frame_number, after.frame_number) {
+            shift.frame_number = before.wrapping_add(1).wrapping_sub(after);
         }
         shift
     }
@@ -370,7 +433,8 @@ impl Consumer {
             fraction_lost: f64::from(self.view.fraction_lost) / 256.0,
             packets_lost: i64::from(self.view.cumulative_lost),
             round_trip: None,
-            current_stream: self.current_stream(),
+            current: self.told,
+            target: self.selection.target(),
         }
     }
 }

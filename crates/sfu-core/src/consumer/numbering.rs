@@ -6,19 +6,31 @@
 
 use wire::ExtSeqNo;
 
-/// Segments remembered; a packet older than all of them is forgotten. A segment begins at each pause,
-/// switch and packet left out, which is rare enough that this reaches back several seconds.
-const MAX_SEGMENTS: usize = 64;
+use crate::producer::Layer;
 
-/// What is added, modulo their widths, to the fields of the packets of one segment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Segments remembered; a packet older than all of them is forgotten. A segment begins at each pause and switch, and after
+/// each run of packets left out: with temporal layers left out that is at each frame, so that this reaches back 4 s.
+const MAX_SEGMENTS: usize = 128;
+
+/// What is added, modulo their widths, to the fields of the packets of one segment; and which of them are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shift {
     /// To the RTP timestamp.
     pub(crate) timestamp: u32,
-    /// To VP8's PictureID.
+    /// To PictureID of VP8 and VP9.
     pub(crate) picture_id: u16,
-    /// To VP8's TL0PICIDX.
+    /// To TL0PICIDX of VP8 and VP9.
     pub(crate) tl0_pic_idx: u8,
+    /// To the frame number of dependency descriptors.
+    pub(crate) frame_number: u16,
+    /// The best layer, within its stream, that is sent.
+    pub(crate) limit: Layer,
+}
+
+impl Default for Shift {
+    fn default() -> Self {
+        Self { timestamp: 0, picture_id: 0, tl0_pic_idx: 0, frame_number: 0, limit: Layer::HIGHEST }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -93,8 +105,13 @@ impl Numbering {
         seq.distance_from(self.newest) > limit
     }
 
-    /// Leaves incoming number `seq` out, so that the receiver does not miss it.
-    pub(crate) fn skip(&mut self, stream: u8, seq: ExtSeqNo) {
+    /// Whether `seq` is newer than everything mapped or left out in the newest segment.
+    pub(crate) fn is_newest(&self, seq: ExtSeqNo) -> bool {
+        seq > self.newest
+    }
+
+    /// Leaves incoming number `seq` out, so that the receiver does not miss it. What follows is sent under `shift`.
+    pub(crate) fn skip(&mut self, stream: u8, seq: ExtSeqNo, shift: Shift) {
         let Some(last) = self.segments.last().copied() else { return };
         // One that comes late left its hole already.
         if last.stream != stream || seq <= self.newest {
@@ -103,7 +120,14 @@ impl Numbering {
         let out_from = last.out_from.offset(seq.distance_from(last.from));
         self.next = self.next.max(out_from);
         self.newest = seq;
-        self.push(Segment { from: seq.next(), out_from, ..last });
+        self.push(Segment { from: seq.next(), out_from, shift, ..last });
+    }
+
+    /// From incoming number `seq` on, which is newer than all before, sends under `shift`.
+    pub(crate) fn change(&mut self, seq: ExtSeqNo, shift: Shift) {
+        let Some(last) = self.segments.last().copied() else { return };
+        let out_from = last.out_from.offset(seq.distance_from(last.from));
+        self.push(Segment { from: seq, out_from, shift, ..last });
     }
 
     /// Which packet was sent under outgoing number `out`.
@@ -152,10 +176,10 @@ mod tests {
         let mut numbering = Numbering::new(n(0));
         numbering.start(0, n(10), Shift::default());
         assert_eq!(map(&mut numbering, 0, 10), Some(0));
-        numbering.skip(0, n(11));
-        numbering.skip(0, n(12));
+        numbering.skip(0, n(11), Shift::default());
+        numbering.skip(0, n(12), Shift::default());
         assert_eq!(map(&mut numbering, 0, 13), Some(1));
-        numbering.skip(0, n(15));
+        numbering.skip(0, n(15), Shift::default());
         assert_eq!(map(&mut numbering, 0, 16), Some(3));
         assert_eq!(map(&mut numbering, 0, 14), Some(2), "late, before the one left out");
         assert_eq!(map(&mut numbering, 0, 11), None);
@@ -175,7 +199,7 @@ mod tests {
             for step in 0..20 {
                 *position += 1;
                 if step % 7 == 3 {
-                    numbering.skip(stream, n(*position - 1));
+                    numbering.skip(stream, n(*position - 1), shift);
                     continue;
                 }
                 let (out, shift) = numbering.map(stream, n(*position - 1)).expect("in order");

@@ -1,12 +1,12 @@
 //! Writing one outgoing packet: a new header and extensions, the stored payload, adjusted picture ids.
 
-use wire::codec::{CodecKind, vp8};
+use wire::codec::{CodecKind, vp8, vp9};
 use wire::extension::{ExtensionForm, ExtensionKind, ExtensionMap, ExtensionWriter};
 use wire::rtp::{HeaderFields, write_header};
 use wire::{ExtSeqNo, PayloadType, SeqNo, Ssrc};
 
 use super::{Consumer, Shift, Stamp};
-use crate::producer::StoredPacket;
+use crate::producer::{Layer, StoredPacket};
 
 /// Extensions whose meaning does not change on the way. Transmission offset is not among them: it would
 /// tell of another sending than ours; nor is the layers allocation: it tells of streams the receiver
@@ -21,6 +21,9 @@ const COPIED: [ExtensionKind; 5] = [
 
 /// Largest element of the one-byte form (RFC 8285 §4.2).
 const ONE_BYTE_MAX_LEN: usize = 16;
+
+/// Largest element of the two-byte form (RFC 8285 §4.3).
+const MAX_ELEMENT_LEN: usize = 255;
 
 /// Largest id of the one-byte form.
 const ONE_BYTE_MAX_ID: u8 = 14;
@@ -38,14 +41,16 @@ pub(super) struct CopiedExtensions {
 }
 
 impl CopiedExtensions {
-    pub(super) fn new(map: &ExtensionMap) -> Self {
+    pub(super) fn new(map: &ExtensionMap, codec: CodecKind) -> Self {
         let transport_wide = map.id_of(ExtensionKind::TransportWideCc);
         // Both tell a sender's estimator the same; the transport-wide number is the shorter.
         let abs_send_time = match transport_wide {
             Some(_) => None,
             None => map.id_of(ExtensionKind::AbsSendTime),
         };
-        let copied = COPIED.map(|kind| map.id_of(kind).map(|id| (kind, id)));
+        // VP8's own descriptor tells all, and is kept continuous over switches.
+        let is_of_use = |kind| codec != CodecKind::Vp8 || kind != ExtensionKind::DependencyDescriptor;
+        let copied = COPIED.map(|kind| map.id_of(kind).filter(|_| is_of_use(kind)).map(|id| (kind, id)));
         let mid = map.id_of(ExtensionKind::Mid);
         let needs_two_byte = copied
             .iter()
@@ -57,6 +62,11 @@ impl CopiedExtensions {
             .any(|id| id > ONE_BYTE_MAX_ID);
         Self { copied, mid, transport_wide, abs_send_time, needs_two_byte }
     }
+
+    /// The id of dependency descriptors, where they are copied.
+    pub(super) fn descriptor(&self) -> Option<u8> {
+        self.copied.iter().flatten().find(|(kind, _)| *kind == ExtensionKind::DependencyDescriptor).map(|&(_, id)| id)
+    }
 }
 
 /// Under which numbers a packet is to be written.
@@ -65,6 +75,8 @@ pub(crate) struct As {
     /// Number of the media stream.
     pub(crate) seq: ExtSeqNo,
     pub(crate) shift: Shift,
+    /// Without payload.
+    pub(crate) is_empty: bool,
     pub(crate) stamp: Stamp,
     /// Retransmission stream: SSRC, payload type and number there (RFC 4588).
     pub(crate) rtx: Option<(Ssrc, PayloadType, ExtSeqNo)>,
@@ -84,20 +96,23 @@ impl Consumer {
             None => (self.spec.ssrc, self.spec.payload_type, numbers.seq),
         };
         let fields = HeaderFields {
-            marker: packet.meta.marker,
+            marker: !numbers.is_empty && (packet.meta.marker || self.ends_picture(packet, numbers.shift.limit)),
             payload_type,
             seq: seq.truncate(),
             timestamp: packet.meta.timestamp.wrapping_add(numbers.shift.timestamp),
             ssrc,
         };
         write_header(out, &fields, false, false);
-        if self.write_extensions(out, packet, &numbers.stamp) {
+        if self.write_extensions(out, packet, numbers) {
             out[start] |= EXTENSION_BIT;
         }
         let header_len = out.len() - start;
         if numbers.rtx.is_some() {
             let original: SeqNo = numbers.seq.truncate();
             out.extend_from_slice(&original.get().to_be_bytes());
+        }
+        if numbers.is_empty {
+            return header_len;
         }
         let payload_start = out.len();
         out.extend_from_slice(packet.payload());
@@ -107,12 +122,14 @@ impl Consumer {
         header_len
     }
 
-    fn write_extensions(&self, out: &mut Vec<u8>, packet: &StoredPacket<'_>, stamp: &Stamp) -> bool {
+    fn write_extensions(&self, out: &mut Vec<u8>, packet: &StoredPacket<'_>, numbers: &As) -> bool {
+        let stamp = &numbers.stamp;
         let plan = &self.copied;
         let copied = plan
             .copied
             .iter()
             .flatten()
+            .filter(|_| !numbers.is_empty)
             .filter_map(|&(kind, id)| packet.meta.extensions.get(packet.bytes, kind).map(|bytes| (id, bytes)));
         let is_long = |(_, bytes): (u8, &[u8])| bytes.len() > ONE_BYTE_MAX_LEN;
         let two_byte = plan.needs_two_byte || copied.clone().any(is_long);
@@ -129,21 +146,51 @@ impl Consumer {
             writer.write(id, &bytes);
         }
         for (id, bytes) in copied {
-            writer.write(id, bytes);
+            if numbers.shift.frame_number != 0 && Some(id) == plan.descriptor() {
+                write_renumbered(&mut writer, id, bytes, numbers.shift.frame_number);
+            } else {
+                writer.write(id, bytes);
+            }
         }
         writer.finish()
     }
 
+    /// Whether the packet is the last of its picture now that the spatial layers above are left out.
+    fn ends_picture(&self, packet: &StoredPacket<'_>, limit: Layer) -> bool {
+        self.is_layered() && packet.meta.frame.ends && packet.meta.frame.layer.spatial == limit.spatial
+    }
+
     fn adjust_picture(&self, payload: &mut [u8], shift: Shift) {
-        if self.codec != CodecKind::Vp8 {
-            return;
-        }
-        let Ok(descriptor) = vp8::Descriptor::parse(payload) else { return };
-        if let Some(id) = descriptor.picture_id {
-            vp8::set_picture_id(payload, &descriptor, id.value.wrapping_add(shift.picture_id));
-        }
-        if let Some(index) = descriptor.tl0_pic_idx {
-            vp8::set_tl0_pic_idx(payload, &descriptor, index.wrapping_add(shift.tl0_pic_idx));
+        match self.codec {
+            CodecKind::Vp8 => {
+                let Ok(descriptor) = vp8::Descriptor::parse(payload) else { return };
+                if let Some(id) = descriptor.picture_id {
+                    vp8::set_picture_id(payload, &descriptor, id.value.wrapping_add(shift.picture_id));
+                }
+                if let Some(index) = descriptor.tl0_pic_idx {
+                    vp8::set_tl0_pic_idx(payload, &descriptor, index.wrapping_add(shift.tl0_pic_idx));
+                }
+            }
+            CodecKind::Vp9 => {
+                let Ok(descriptor) = vp9::Descriptor::parse(payload) else { return };
+                if let Some(id) = descriptor.picture_id {
+                    vp9::set_picture_id(payload, &descriptor, id.value.wrapping_add(shift.picture_id));
+                }
+                if let Some(index) = descriptor.tl0_pic_idx {
+                    vp9::set_tl0_pic_idx(payload, &descriptor, index.wrapping_add(shift.tl0_pic_idx));
+                }
+            }
+            CodecKind::Opus | CodecKind::H264 | CodecKind::Av1 => {}
         }
     }
+}
+
+/// Writes a dependency descriptor whose frame number, its second and third byte, is `shift` higher.
+fn write_renumbered(writer: &mut ExtensionWriter<'_>, id: u8, bytes: &[u8], shift: u16) {
+    let mut copy = [0; MAX_ELEMENT_LEN];
+    let (Some(copy), [_, high, low, ..]) = (copy.get_mut(..bytes.len()), bytes) else { return };
+    copy.copy_from_slice(bytes);
+    let number = u16::from_be_bytes([*high, *low]).wrapping_add(shift);
+    copy[1..3].copy_from_slice(&number.to_be_bytes());
+    writer.write(id, copy);
 }

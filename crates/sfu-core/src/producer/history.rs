@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use wire::extension::Extensions;
 use wire::{ExtSeqNo, RtpTimestamp};
 
+use super::layers::FrameInfo;
+
 /// Time that a retransmission may reach back: beyond it a player has given the packet up.
 const WANTED_SPAN: Duration = Duration::from_millis(1500);
 
@@ -30,6 +32,8 @@ pub(crate) struct PacketMeta {
     pub(crate) marker: bool,
     /// Whether a decoder can start here: the first packet of a key frame (always true of audio).
     pub(crate) starts_key_frame: bool,
+    /// Layer and place of its frame.
+    pub(crate) frame: FrameInfo,
     /// Where the payload begins in the packet's bytes; it ends with them.
     pub(crate) payload_start: u16,
     /// Where the header extension elements are in the packet's bytes.
@@ -211,6 +215,7 @@ mod tests {
             timestamp: RtpTimestamp::new(0),
             marker: false,
             starts_key_frame: false,
+            frame: FrameInfo::default(),
             payload_start: 12,
             extensions: Extensions::default(),
             received_at: at,

@@ -2,18 +2,23 @@
 
 mod history;
 mod keyframe;
+mod layers;
 mod nack;
 mod stream;
+mod wanted;
 
 use std::time::{Duration, Instant};
 
 pub(crate) use history::{PacketMeta, StoredPacket};
+pub use layers::Layer;
 pub(crate) use nack::MAX_PER_NACK;
 pub(crate) use stream::{Arrived, Incoming, KeyFrameRequest, Stream};
+use wanted::Wanted;
 use wire::codec::CodecKind;
+use wire::ortc::SpatialDependency;
 
-use crate::command::{ObjectId, ProducerSpec};
-use crate::consumer::Consumer;
+use crate::command::{MediaKind, ObjectId, ProducerSpec};
+use crate::consumer::{Consumer, Shape};
 use crate::router::Router;
 use crate::stats::ProducerStats;
 use crate::table::Key;
@@ -22,7 +27,10 @@ use crate::transport::WebRtcTransport;
 /// Streams of one producer: three simulcast layers are usual, four are allowed.
 pub const MAX_STREAMS: usize = 4;
 
-/// A stream is not live any more after this time without a packet, in which its siblings had this many.
+/// A layer without a packet for this long is not live: its sender has stopped it.
+const LIVE_FOR: Duration = Duration::from_millis(1500);
+
+/// It is not live either after this time without a packet, in which its siblings had this many.
 const SILENT_AFTER: Duration = Duration::from_millis(500);
 const SILENT_AFTER_SIBLINGS: u32 = 20;
 
@@ -32,11 +40,31 @@ pub struct Producer {
     pub(crate) router: Key<Router>,
     pub(crate) transport: Key<WebRtcTransport>,
     codec: CodecKind,
+    kind: MediaKind,
+    #[expect(dead_code, reason = "the allocation of bandwidth is to heed it")]
+    pub(crate) is_screen: bool,
     pub(crate) paused: bool,
     pub(crate) streams: Vec<Stream>,
     pub(crate) audience: Vec<Key<Consumer>>,
-    /// Bit `i` is set while stream `i` brings packets.
+    /// Bit `i` is set while spatial layer `i` brings packets.
     pub(crate) live: u8,
+    heard: [Heard; MAX_STREAMS],
+    dependency: SpatialDependency,
+    pub(crate) wanted: Wanted,
+}
+
+/// When a spatial layer was heard last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    at: Option<Instant>,
+    /// Packets of the other layers since then.
+    siblings_since: u32,
+}
+
+impl Heard {
+    fn within(&self, now: Instant, time: Duration) -> bool {
+        self.at.is_some_and(|at| now.saturating_duration_since(at) < time)
+    }
 }
 
 impl Producer {
@@ -46,26 +74,31 @@ impl Producer {
             router,
             transport,
             codec: spec.codec,
+            kind: spec.kind,
+            is_screen: spec.is_screen,
             paused: spec.paused,
             streams: spec.streams.iter().map(|stream| Stream::new(spec, stream)).collect(),
             audience: Vec::new(),
             live: 0,
+            heard: [Heard::default(); MAX_STREAMS],
+            dependency: spec.dependency,
+            wanted: Wanted::new(),
         }
     }
 
-    /// Notes that stream `index` brought a packet; whether the set of live streams has changed by that.
+    /// Notes that spatial layer `index` brought a packet; whether the set of live layers has changed by that.
     ///
-    /// A simulcast sender stops its upper layers when its link gets worse. Their silence is told soonest by
-    /// their siblings, which go on.
+    /// A sender stops its upper layers when its link gets worse. Their silence is told soonest by their siblings, which go
+    /// on.
     pub(crate) fn note_live(&mut self, now: Instant, index: u8) -> bool {
         let before = self.live;
         self.live |= 1 << index;
-        for (other, stream) in self.streams.iter_mut().enumerate() {
+        for (other, heard) in self.heard.iter_mut().enumerate() {
             if other == usize::from(index) {
-                stream.siblings_since = 0;
+                *heard = Heard { at: Some(now), siblings_since: 0 };
             } else if self.live & 1 << other != 0 {
-                stream.siblings_since = stream.siblings_since.saturating_add(1);
-                if stream.siblings_since >= SILENT_AFTER_SIBLINGS && !stream.was_heard_within(now, SILENT_AFTER) {
+                heard.siblings_since = heard.siblings_since.saturating_add(1);
+                if heard.siblings_since >= SILENT_AFTER_SIBLINGS && !heard.within(now, SILENT_AFTER) {
                     self.live &= !(1 << other);
                 }
             }
@@ -73,13 +106,55 @@ impl Producer {
         self.live != before
     }
 
-    /// Which streams bring packets now, as bits.
+    /// Which spatial layers bring packets now, as bits.
     pub(crate) fn live_at(&self, now: Instant) -> u8 {
-        self.streams
-            .iter()
-            .enumerate()
-            .filter(|(_, stream)| stream.is_live(now))
-            .fold(0, |bits, (index, _)| bits | 1 << index)
+        let live = self.heard.iter().enumerate().filter(|(_, heard)| heard.within(now, LIVE_FOR));
+        live.fold(0, |bits, (index, _)| bits | 1 << index)
+    }
+
+    /// Number of spatial layers: its streams, or the layers within the only one.
+    pub(crate) fn spatial_layers(&self) -> u8 {
+        match self.streams.as_slice() {
+            [stream] => stream.layers.spatial_layers.max(1),
+            streams => streams.len() as u8,
+        }
+    }
+
+    /// Number of temporal layers that were met.
+    pub(crate) fn temporal_layers(&self) -> u8 {
+        self.streams.iter().map(|stream| stream.layers.temporal_layers).max().unwrap_or(1).max(1)
+    }
+
+    /// Width and height in pixels of a spatial layer, once known.
+    pub(crate) fn size(&self, spatial: u8) -> Option<(u16, u16)> {
+        match self.streams.as_slice() {
+            [stream] => stream.layers.size(spatial),
+            streams => streams.get(usize::from(spatial))?.layers.size(0),
+        }
+    }
+
+    /// Bits a second that are sent to a viewer of `layer`; `None` while that is not measured.
+    #[expect(dead_code, reason = "the allocation of bandwidth is to heed it")]
+    pub(crate) fn bit_rate(&self, layer: Layer) -> Option<u64> {
+        let [stream] = self.streams.as_slice() else {
+            return self.streams.get(usize::from(layer.spatial))?.rates.of_spatial(0, layer.temporal);
+        };
+        match self.dependency {
+            SpatialDependency::Full => {
+                (0..=layer.spatial).map(|spatial| stream.rates.of_spatial(spatial, layer.temporal)).sum()
+            }
+            SpatialDependency::KeyOnly | SpatialDependency::None => {
+                stream.rates.of_spatial(layer.spatial, layer.temporal)
+            }
+        }
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        Shape { streams: self.streams.len() as u8, dependency: self.dependency }
+    }
+
+    pub(crate) fn kind(&self) -> MediaKind {
+        self.kind
     }
 
     pub(crate) fn codec(&self) -> CodecKind {

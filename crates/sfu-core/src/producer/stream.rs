@@ -2,20 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use wire::codec::{self, CodecKind};
-use wire::extension::Extensions;
+use wire::codec::CodecKind;
+use wire::extension::{ExtensionKind, Extensions};
 use wire::rtcp::{NtpTime, ReportBlock};
 use wire::rtp::RtpHeader;
 use wire::{ExtSeqNo, PayloadType, Rid, RtpTimestamp, SeqNo, Ssrc};
 
 use super::history::{History, PacketMeta, StoredPacket};
 use super::keyframe::KeyFrameRequests;
+use super::layers::{LayerRates, LayerReader};
 use super::nack::{Gap, NackGenerator};
 use crate::command::{MediaKind, ProducerSpec, StreamSpec};
 use crate::stats::StreamStats;
-
-/// A stream without a packet for this long is not live: its sender has stopped it.
-const LIVE_FOR: Duration = Duration::from_millis(1500);
 
 /// What one received packet brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +53,11 @@ pub(crate) struct Stream {
     pub(crate) clock_rate: u32,
     kind: MediaKind,
     rtx_payload_type: Option<PayloadType>,
-    /// Packets of the producer's other streams since the last of this one.
-    pub(crate) siblings_since: u32,
     /// How key frames are asked for: by PLI, else by FIR with this sequence number, else not at all.
     pli: bool,
     fir: Option<u8>,
+    pub(crate) layers: LayerReader,
+    pub(crate) rates: LayerRates,
     pub(crate) history: History,
     pub(crate) nack: Option<NackGenerator>,
     pub(crate) key_frames: KeyFrameRequests,
@@ -104,9 +102,10 @@ impl Stream {
             clock_rate: producer.clock_rate,
             kind: producer.kind,
             rtx_payload_type: producer.rtx_payload_type,
-            siblings_since: 0,
             pli: producer.pli,
             fir: producer.fir.then_some(0),
+            layers: LayerReader::default(),
+            rates: LayerRates::default(),
             history: match producer.kind {
                 MediaKind::Audio => History::audio(),
                 MediaKind::Video => History::video(),
@@ -189,15 +188,14 @@ impl Stream {
             return Arrived::Nothing;
         };
         let payload = bytes.get(payload_start..).unwrap_or_default();
-        let starts_key_frame = match self.kind {
-            MediaKind::Audio => true,
-            MediaKind::Video => codec::starts_key_frame(self.codec, payload),
-        };
+        let descriptor = packet.extensions.get(bytes, ExtensionKind::DependencyDescriptor);
+        let (frame, starts_key_frame) = self.layers.read(self.codec, payload, descriptor, packet.header.marker);
         let meta = PacketMeta {
             seq,
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
             starts_key_frame,
+            frame,
             payload_start: start,
             extensions: packet.extensions,
             received_at: packet.received_at,
@@ -207,6 +205,7 @@ impl Stream {
             return Arrived::Nothing;
         }
         self.bytes += payload.len() as u64;
+        self.rates.add(packet.received_at, frame.layer, bytes.len());
         if starts_key_frame && self.kind == MediaKind::Video {
             self.key_frame_count += 1;
             self.newest_key_frame = self.newest_key_frame.max(Some(seq));
@@ -298,16 +297,6 @@ impl Stream {
         let key_frame =
             if self.ssrc.is_some() && (self.pli || self.fir.is_some()) { self.key_frames.next_at() } else { None };
         [nack, key_frame].into_iter().flatten().min()
-    }
-
-    /// Whether a packet came within `time`.
-    pub(crate) fn was_heard_within(&self, now: Instant, time: Duration) -> bool {
-        self.newest_at.is_some_and(|at| now.saturating_duration_since(at) < time)
-    }
-
-    /// Whether its sender sends it.
-    pub(crate) fn is_live(&self, now: Instant) -> bool {
-        self.was_heard_within(now, LIVE_FOR)
     }
 
     /// Whether its first packet came at least `time` ago.

@@ -162,6 +162,8 @@ impl Room {
             pli: true,
             fir: false,
             streams: vec![StreamSpec { ssrc: Some(Ssrc::new(SSRC)), rid: None, rtx_ssrc: None }],
+            dependency: wire::ortc::SpatialDependency::Full,
+            is_screen: false,
             paused: false,
         };
         let Reply::Producer(producer) = self.command(Command::Produce { transport: publisher, spec: Box::new(spec) })

@@ -14,3 +14,4 @@ mod silence;
 mod sim;
 mod simulcast;
 mod strangers;
+mod viewport;

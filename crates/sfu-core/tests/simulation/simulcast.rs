@@ -22,7 +22,7 @@ fn prefer(sim: &mut Sim, alice: PeerId, bob: PeerId, spatial: u8) {
 
 fn current(sim: &mut Sim, alice: PeerId, bob: PeerId) -> Option<u8> {
     let consumer = sim.watched(bob, alice, MediaKind::Video).consumer;
-    sim.consumer_stats(consumer).current_stream
+    sim.consumer_stats(consumer).current.map(|layer| layer.spatial)
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_layer_whose_sender_stops_is_left_and_taken_again_when_it_comes_back() {
         .take_events()
         .into_iter()
         .filter_map(|event| match event.kind {
-            EventKind::ConsumerLayers(_, layer) => layer,
+            EventKind::ConsumerLayers(_, layer, _) => layer.map(|layer| layer.spatial),
             _ => None,
         })
         .collect();

@@ -62,7 +62,7 @@ async fn prefers_each_layer_in_turn(by_rid: bool) {
     for layer in [0, 2, 1, 0, 1, 2] {
         picture.consumer.set_preferred_layers(layer, None).await.expect("it is open");
         sees_layer(&mut stage, &picture, layer).await;
-        assert_eq!(picture.consumer.stats().await.expect("it is open")["currentSpatialLayer"], layer);
+        assert_eq!(picture.consumer.stats().await.expect("it is open")["currentLayers"]["spatialLayer"], layer);
     }
     assert_seamless(&stage, &camera, &picture);
 }
@@ -105,9 +105,9 @@ async fn a_stream_that_stops_is_replaced_by_the_next_and_taken_again_when_it_ret
     let id = picture.consumer.id().clone();
     let mut layers = Vec::new();
     while let Some(event) = stage.try_event() {
-        if let RouterEvent::ConsumerLayers { consumer, spatial_layer: Some(layer) } = event {
+        if let RouterEvent::ConsumerLayers { consumer, layer: Some(layer), .. } = event {
             assert_eq!(consumer, id);
-            layers.push(layer);
+            layers.push(layer.spatial);
         }
     }
     assert_eq!(layers[layers.len() - 3..], [2, 1, 2], "{layers:?}");

@@ -124,6 +124,31 @@ impl Descriptor {
     }
 }
 
+/// Where the fields behind the picture id begin.
+fn behind_picture_id(descriptor: &Descriptor) -> usize {
+    1 + descriptor.picture_id.map_or(0, |id| if id.is_long { 2 } else { 1 })
+}
+
+/// Writes another PictureID over that of `payload`, which `descriptor` was parsed from, in the same width.
+pub fn set_picture_id(payload: &mut [u8], descriptor: &Descriptor, value: u16) {
+    let Some(old) = descriptor.picture_id else { return };
+    let [high, low] = (value | 0x8000).to_be_bytes();
+    match payload.get_mut(1..) {
+        Some([first, second, ..]) if old.is_long => (*first, *second) = (high, low),
+        Some([first, ..]) if !old.is_long => *first = low & 0x7F,
+        _ => {}
+    }
+}
+
+/// Writes another TL0PICIDX over that of `payload`, which `descriptor` was parsed from.
+pub fn set_tl0_pic_idx(payload: &mut [u8], descriptor: &Descriptor, value: u8) {
+    if descriptor.tl0_pic_idx.is_some()
+        && let Some(index) = payload.get_mut(behind_picture_id(descriptor) + 1)
+    {
+        *index = value;
+    }
+}
+
 fn picture_id(reader: &mut Reader<'_>) -> Result<PictureId, Vp9Error> {
     let high = reader.byte().ok_or(Vp9Error)?;
     if high & 0x80 == 0 {
@@ -177,6 +202,18 @@ mod tests {
         assert!(descriptor.is_key_frame());
         for len in 0..17 {
             assert_eq!(Descriptor::parse(&payload[..len]), Err(Vp9Error), "{len}");
+        }
+    }
+
+    #[test]
+    fn ids_are_written_in_the_width_they_have() {
+        for mut payload in [vec![0xA8, 0x81, 0x2C, 0x10, 7, 1], vec![0xA8, 0x05, 0x10, 7, 1]] {
+            let before = Descriptor::parse(&payload).expect("whole");
+            set_picture_id(&mut payload, &before, 0x7FFF + 4);
+            set_tl0_pic_idx(&mut payload, &before, 250);
+            let after = Descriptor::parse(&payload).expect("still whole");
+            let id = PictureId { value: 3, ..before.picture_id.expect("I is set") };
+            assert_eq!(after, Descriptor { picture_id: Some(id), tl0_pic_idx: Some(250), ..before });
         }
     }
 

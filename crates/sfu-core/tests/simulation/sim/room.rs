@@ -93,6 +93,8 @@ impl Sim {
                     rtx_ssrc: stream.rtx_ssrc.and_then(known).filter(|_| kind == MediaKind::Video),
                 })
                 .collect(),
+            dependency: wire::ortc::SpatialDependency::Full,
+            is_screen: false,
             paused: false,
         };
         let Reply::Producer(producer) = self.command(Command::Produce { transport, spec: Box::new(spec) }) else {
