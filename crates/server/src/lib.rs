@@ -168,6 +168,7 @@ async fn start_workers(config: &Config) -> Result<sfu::Workers, sfu::StartError>
         rtc_min_port: config.rtc_min_port,
         rtc_max_port: config.rtc_max_port,
         consent_timeout: config.consent_timeout,
+        bitrate_limits: config.bitrate_limits,
     };
     let each = if config.workers == 1 { "media worker" } else { "media workers" };
     let is_one_per_core = std::thread::available_parallelism().is_ok_and(|n| n.get() == config.workers);

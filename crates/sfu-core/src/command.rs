@@ -10,6 +10,7 @@ use wire::extension::ExtensionMap;
 use wire::ortc::SpatialDependency;
 use wire::{Mid, PayloadType, Rid, Ssrc};
 
+use crate::congestion::{Bandwidth, BitrateLimits};
 use crate::consumer::{Consumer, LayersReason};
 use crate::producer::{Layer, Producer};
 use crate::router::Router;
@@ -43,6 +44,8 @@ pub struct Settings {
     pub consent_timeout: Duration,
     /// Our DTLS identity.
     pub certificate: DtlsCertificate,
+    /// Bounds of what a viewer's link is believed to carry.
+    pub bitrate_limits: BitrateLimits,
 }
 
 /// Audio or video.
@@ -290,6 +293,8 @@ pub enum EventKind {
     ConsumerLayers(ObjectId, Option<Layer>, LayersReason),
     /// Which spatial layers of a producer are of use to anybody, smallest first: the others need not be encoded.
     PublishLayers(ObjectId, Vec<bool>),
+    /// What the link to the viewer at a transport carries, when that changed.
+    Bandwidth(ObjectId, Bandwidth),
     /// The router itself is closed; nothing follows.
     RouterClosed,
 }

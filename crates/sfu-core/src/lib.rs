@@ -12,6 +12,7 @@ mod producer;
 mod router;
 mod rtcp_in;
 mod rtcp_out;
+mod sharing;
 mod stats;
 mod table;
 mod timers;
@@ -22,6 +23,7 @@ pub use command::{
     CloseReason, Command, CommandError, ConsumerSpec, Event, EventKind, MediaKind, ObjectId, ProducerSpec, Reply,
     Settings, StreamSpec, Tile,
 };
+pub use congestion::{Bandwidth, BandwidthState, BitrateLimits, EstimateStats};
 pub use consumer::{Consumer, LayersReason};
 pub use dimpl::certificate::generate_self_signed_certificate;
 pub use dimpl::{DtlsCertificate, Error as SetupError};

@@ -5,12 +5,13 @@ use std::time::Instant;
 use wire::ExtSeqNo;
 
 use crate::command::{EventKind, ObjectId};
+use crate::congestion::Paced;
 use crate::consumer::{Admitted, As, Consumer};
 use crate::outbox::{Outbox, Path};
 use crate::producer::{Arrived, Incoming, KeyFrameRequest, Producer, StoredPacket};
 use crate::table::Key;
-use crate::transport::{Received, WebRtcTransport};
-use crate::worker::Worker;
+use crate::transport::{Plain, Received, WebRtcTransport};
+use crate::worker::{Worker, arm};
 
 /// Packets that may wait for the end of a turn. Small, so that what was stored is still in the cache.
 pub(crate) const MAX_WAITING: usize = 16;
@@ -100,7 +101,7 @@ impl Worker {
 
     /// Hands those of `waiting` that are `key`'s to its audience.
     fn forward(&mut self, now: Instant, key: Key<Producer>, waiting: &[Waiting], out: &mut Outbox) {
-        let Self { producers, consumers, transports, routers, events, .. } = self;
+        let Self { producers, consumers, transports, routers, events, timers, .. } = self;
         let Some(producer) = producers.get(key) else { return };
         if producer.paused {
             return;
@@ -134,8 +135,9 @@ impl Worker {
                     }
                 };
                 let Some(admitted) = consumer.admit(stream, packet, &producer.streams) else { continue };
-                send_media(now, consumer, transport, packet, admitted, out);
+                send_media(now, (key, &mut *consumer), transport, (stream, packet), admitted, out);
             }
+            arm(timers, consumer.transport, transport);
             if let Some((layer, reason)) = consumer.take_news(producer)
                 && let Some(router) = routers.get(producer.router)
             {
@@ -249,8 +251,29 @@ impl Worker {
     }
 }
 
-/// Writes, encrypts and queues one packet for one consumer.
+/// Sends one packet to one consumer, or has it wait for its turn.
 fn send_media(
+    now: Instant,
+    consumer: (Key<Consumer>, &mut Consumer),
+    transport: &mut WebRtcTransport,
+    (stream, packet): (u8, &StoredPacket<'_>),
+    admitted: Admitted,
+    out: &mut Outbox,
+) {
+    let (key, consumer) = consumer;
+    if let Some(downlink) = &mut transport.downlink
+        && !consumer.is_sound()
+        && downlink.pacer.is_busy(now)
+    {
+        let paced = Paced { consumer: key, stream, source: packet.meta.seq, admitted };
+        downlink.pacer.push(now, paced, packet.bytes.len());
+        return;
+    }
+    send_now(now, consumer, transport, packet, admitted, out);
+}
+
+/// Writes, encrypts and queues one packet for one consumer.
+pub(crate) fn send_now(
     now: Instant,
     consumer: &mut Consumer,
     transport: &mut WebRtcTransport,
@@ -258,10 +281,12 @@ fn send_media(
     Admitted { seq, shift, is_empty }: Admitted,
     out: &mut Outbox,
 ) {
-    let stamp = transport.take_stamp(now, consumer.is_transport_wide());
+    let is_transport_wide = consumer.is_transport_wide();
+    let stamp = transport.take_stamp(now, is_transport_wide);
     let (arena, start) = out.begin();
     let header_len = consumer.write(arena, packet, &As { seq, shift, is_empty, stamp, rtx: None });
-    if transport.send_rtp(out, start, header_len, seq, consumer.transport.index()) {
+    let flow = consumer.transport.index();
+    if transport.send_rtp(now, out, Plain { start, header_len, index: seq, stamp, is_transport_wide, flow }) {
         let payload_len = if is_empty { 0 } else { packet.payload().len() };
         consumer.note_sent(now, seq, payload_len);
         if let Some(plain) = consumer.plain() {

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use wire::rtcp::{Nack, NtpTime, ReportBlock, RtcpPacket, XrBlock, packets};
 use wire::{SeqNo, Ssrc};
 
+use crate::congestion::Downlink;
 use crate::consumer::{As, Stamp};
 use crate::outbox::Outbox;
 use crate::table::Key;
-use crate::transport::{ConsumerRef, PeerReference, WebRtcTransport};
+use crate::transport::{ConsumerRef, PeerReference, Plain, WebRtcTransport};
 use crate::worker::Worker;
 
 /// Largest clock difference that is believed; a peer's clock may be wrong by years, not by centuries.
@@ -61,15 +62,27 @@ impl Worker {
                 let received = feedback.received().count() as u64;
                 transport.counters.feedback_received += received;
                 transport.counters.feedback_lost += u64::from(feedback.status_count).saturating_sub(received);
+                if let Some(downlink) = &mut transport.downlink {
+                    downlink.estimator.receive_feedback(now, feedback);
+                    downlink.note_rate(now);
+                }
             }
             RtcpPacket::Xr(report) => {
                 for block in report.blocks() {
                     self.receive_extended(now, key, report.sender, block);
                 }
             }
-            // REMB is an upper bound for the congestion control that is still to come; a source
-            // description or a good-bye changes nothing that signalling does not say better.
-            RtcpPacket::Remb(_) | RtcpPacket::Sdes(_) | RtcpPacket::Bye(_) | RtcpPacket::Unknown { .. } => {}
+            RtcpPacket::Remb(remb) => {
+                let limits = self.bitrate_limits;
+                let Some(transport) = self.transports.get_mut(key) else { return };
+                // Who reports on no transport-wide numbers tells its own estimate.
+                let downlink = transport.downlink.get_or_insert_with(|| Box::new(Downlink::new(now, limits)));
+                downlink.estimator.receive_remb(remb.bitrate);
+                downlink.note_rate(now);
+                downlink.review_soon(now);
+            }
+            // A source description or a good-bye changes nothing that signalling does not say better.
+            RtcpPacket::Sdes(_) | RtcpPacket::Bye(_) | RtcpPacket::Unknown { .. } => {}
         }
     }
 
@@ -225,7 +238,8 @@ impl Worker {
         let (arena, start) = out.begin();
         let header_len = consumer.write(arena, &packet, &As { seq, shift, is_empty, stamp, rtx });
         consumer.note_retransmitted();
-        transport.send_rtp(out, start, header_len, index, key.index())
+        let is_transport_wide = consumer.is_transport_wide() && rtx.is_some();
+        transport.send_rtp(now, out, Plain { start, header_len, index, stamp, is_transport_wide, flow: key.index() })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::congestion::EstimateStats;
 use crate::producer::Layer;
 
 /// Datagrams that a worker dropped, by reason. They only ever grow.
@@ -58,6 +59,10 @@ pub struct TransportStats {
     pub feedback_received: u64,
     /// Smoothed round trip to the peer.
     pub round_trip: Option<Duration>,
+    /// What the link to the viewer is believed to carry, where the viewer tells what arrives.
+    pub estimate: Option<EstimateStats>,
+    /// How long a packet that is sent now waits for its turn.
+    pub pacer_delay: Duration,
 }
 
 /// Figures of one stream of a producer.

@@ -18,7 +18,8 @@ use crate::command::{
     CloseReason, Command, CommandError, ConsumerSpec, Event, EventKind, MediaKind, ObjectId, ProducerSpec, Reply,
     Settings, Tile,
 };
-use crate::consumer::{Consumer, View};
+use crate::congestion::{BitrateLimits, Claim, Downlink};
+use crate::consumer::{Consumer, Share, View};
 use crate::outbox::{Outbox, Path};
 use crate::producer::{KeyFrameRequest, Layer, Producer};
 use crate::router::{MAX_WAITING, Router, Waiting};
@@ -55,6 +56,7 @@ pub struct Worker {
     epoch: Instant,
     unix_at_epoch: Duration,
     consent_timeout: Duration,
+    pub(crate) bitrate_limits: BitrateLimits,
     dtls: DtlsShared,
     pub(crate) rng: StdRng,
     pub(crate) routers: Table<Router>,
@@ -63,7 +65,9 @@ pub struct Worker {
     pub(crate) consumers: Table<Consumer>,
     pub(crate) by_path: HashMap<Path, Key<WebRtcTransport>, FixedState>,
     by_ufrag: HashMap<String, Key<WebRtcTransport>, FixedState>,
-    timers: Timers<Key<WebRtcTransport>>,
+    pub(crate) timers: Timers<Key<WebRtcTransport>>,
+    /// Scratch space of the sharing out of links.
+    pub(crate) claims: Vec<Claim<Key<Consumer>>>,
     pub(crate) events: Events,
     pub(crate) drops: Drops,
     /// Packets that arrived in this turn, and when the turn began.
@@ -111,6 +115,8 @@ impl Worker {
             by_path: HashMap::default(),
             by_ufrag: HashMap::default(),
             timers: Timers::new(settings.now),
+            claims: Vec::with_capacity(64),
+            bitrate_limits: settings.bitrate_limits,
             events: Events::default(),
             drops: Drops::default(),
             waiting: Vec::with_capacity(MAX_WAITING),
@@ -169,6 +175,7 @@ impl Worker {
             }
             self.expire_paths(now, key);
             self.send_due_rtcp(now, key, out);
+            self.send_due_media(now, key, out);
             self.rearm(key);
         }
     }
@@ -203,12 +210,8 @@ impl Worker {
 
     /// Has the wheel know the transport's deadline, if that is sooner than what it knows.
     pub(crate) fn rearm(&mut self, key: Key<WebRtcTransport>) {
-        let Some(transport) = self.transports.get_mut(key) else { return };
-        let Some(at) = transport.deadline() else { return };
-        let tick = self.timers.tick(at);
-        if transport.armed_tick.is_none_or(|armed| tick < armed) {
-            transport.armed_tick = Some(tick);
-            self.timers.arm(key, tick);
+        if let Some(transport) = self.transports.get_mut(key) {
+            arm(&mut self.timers, key, transport);
         }
     }
 
@@ -337,6 +340,20 @@ impl Worker {
             self.events.push(router.id, EventKind::TransportClosed(id, reason));
         }
         self.close_transport(key);
+    }
+}
+
+/// Has the wheel know a transport's deadline, if that is sooner than what it knows.
+pub(crate) fn arm(
+    timers: &mut Timers<Key<WebRtcTransport>>,
+    key: Key<WebRtcTransport>,
+    transport: &mut WebRtcTransport,
+) {
+    let Some(at) = transport.deadline() else { return };
+    let tick = timers.tick(at);
+    if transport.armed_tick.is_none_or(|armed| tick < armed) {
+        transport.armed_tick = Some(tick);
+        timers.arm(key, tick);
     }
 }
 
@@ -488,26 +505,39 @@ impl Worker {
         let first = [0; 2].map(|_| ExtSeqNo::new(self.rng.random_range(1..1 << 14)));
         let (ssrc, rtx_ssrc) = (spec.ssrc, spec.rtx_ssrc);
         let codec: CodecKind = producer.codec();
-        let consumer = Consumer::new(key, producer, codec, spec, (first[0], first[1]));
+        let mut consumer = Consumer::new(key, producer, codec, spec, (first[0], first[1]));
+        let (limits, is_transport_wide) = (self.bitrate_limits, consumer.is_transport_wide());
+        if is_transport_wide {
+            // The smallest is there soonest; what more the link carries is found out in this turn.
+            consumer.set_share(Share::UpTo(Layer { spatial: 0, temporal: u8::MAX }));
+        }
         let producer_paused = producer.paused;
         let consumer = self.consumers.insert(consumer);
         producer.audience.push(consumer);
         transport.add_consumer(consumer, ssrc, rtx_ssrc);
+        if is_transport_wide {
+            transport.downlink.get_or_insert_with(|| Box::new(Downlink::new(now, limits)));
+        }
         self.aim(now, consumer);
+        self.share_soon(now, key);
         Ok((consumer, producer_paused))
     }
 
     fn pause_consumer(&mut self, now: Instant, key: Key<Consumer>, paused: bool) -> Result<Reply, CommandError> {
         let consumer = self.consumers.get_mut(key).ok_or(CommandError::NoConsumer)?;
         consumer.set_paused(paused);
+        let transport = consumer.transport;
         self.aim(now, key);
+        self.share_soon(now, transport);
         Ok(Reply::Done)
     }
 
     fn set_preferred(&mut self, now: Instant, key: Key<Consumer>, layer: Layer) -> Result<Reply, CommandError> {
         let consumer = self.consumers.get_mut(key).ok_or(CommandError::NoConsumer)?;
         consumer.set_preferred(layer);
+        let transport = consumer.transport;
         self.aim(now, key);
+        self.share_soon(now, transport);
         Ok(Reply::Done)
     }
 
@@ -527,6 +557,7 @@ impl Worker {
                 self.aim(now, consumer_key);
             }
         }
+        self.share_soon(now, key);
         Ok(Reply::Done)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rand::RngExt;
-use sfu_core::{CloseReason, Command, Key, Layer, LayersReason, Reply};
+use sfu_core::{Bandwidth, CloseReason, Command, Key, Layer, LayersReason, Reply};
 use tokio::sync::mpsc;
 use wire::ortc::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, RtpCapabilities};
 
@@ -58,6 +58,13 @@ pub enum RouterEvent {
         producer: ProducerId,
         /// For each encoding or spatial layer, smallest first, whether it is.
         active: Vec<bool>,
+    },
+    /// What the link to the viewer at a transport carries changed.
+    Bandwidth {
+        /// Which.
+        transport: TransportId,
+        /// What it carries.
+        bandwidth: Bandwidth,
     },
     /// The worker failed: every object of this router is gone, make a new router.
     WorkerDied,

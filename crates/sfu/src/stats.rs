@@ -29,6 +29,15 @@ pub(crate) fn transport(id: &TransportId, figures: &TransportStats) -> Value {
         "feedbackReceived": figures.feedback_received,
         "feedbackLost": figures.feedback_lost,
         "roundTripTime": seconds(figures.round_trip),
+        "availableOutgoingBitrate": figures.estimate.map(|estimate| estimate.available),
+        "bandwidthEstimate": figures.estimate.map(|estimate| json!({
+            "delayBased": estimate.delay_based,
+            "lossBased": estimate.loss_based,
+            "acknowledged": estimate.acknowledged,
+            "loss": estimate.loss,
+            "bytesInFlight": estimate.in_flight,
+        })),
+        "pacerDelay": figures.pacer_delay.as_secs_f64(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use net::{Inbox, Outgoing, Poller, Sender, UdpSocket};
 use rand::rngs::StdRng;
-use sfu_core::{Datagram, DtlsCertificate, EventKind, ObjectId, Outbox, Path, Worker};
+use sfu_core::{BitrateLimits, Datagram, DtlsCertificate, EventKind, ObjectId, Outbox, Path, Worker};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -38,6 +38,7 @@ pub(crate) struct Start {
     pub(crate) inlet: Inlet,
     pub(crate) certificate: DtlsCertificate,
     pub(crate) consent_timeout: Duration,
+    pub(crate) bitrate_limits: BitrateLimits,
 }
 
 /// Who is told of the events of one router.
@@ -68,7 +69,7 @@ pub(crate) fn run(start: Start) {
     };
     loop {
         let (incarnation, began) = (thread.inlet.incarnation(), Instant::now());
-        let worker = match new_worker(&start.certificate, start.consent_timeout) {
+        let worker = match new_worker(&start.certificate, start.consent_timeout, start.bitrate_limits) {
             Ok(worker) => worker,
             Err(error) => {
                 error!(worker = start.index, %error, "media worker cannot start");
@@ -91,12 +92,17 @@ pub(crate) fn run(start: Start) {
     info!(worker = start.index, "media worker stopped");
 }
 
-fn new_worker(certificate: &DtlsCertificate, consent_timeout: Duration) -> Result<Worker, sfu_core::SetupError> {
+fn new_worker(
+    certificate: &DtlsCertificate,
+    consent_timeout: Duration,
+    bitrate_limits: BitrateLimits,
+) -> Result<Worker, sfu_core::SetupError> {
     let settings = sfu_core::Settings {
         now: Instant::now(),
         unix_now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
         consent_timeout,
         certificate: certificate.clone(),
+        bitrate_limits,
     };
     Worker::new(settings, rand::make_rng::<StdRng>())
 }
@@ -227,6 +233,7 @@ impl Thread {
                     RouterEvent::ConsumerLayers { consumer: id.into(), layer, reason }
                 }
                 EventKind::PublishLayers(id, active) => RouterEvent::PublishLayers { producer: id.into(), active },
+                EventKind::Bandwidth(id, bandwidth) => RouterEvent::Bandwidth { transport: id.into(), bandwidth },
                 EventKind::RouterClosed => {
                     // Its stream of events ends when the sender is dropped here.
                     self.subscribers.swap_remove(index);

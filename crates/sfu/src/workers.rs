@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use net::{Poller, SocketOptions, UdpSocket};
-use sfu_core::{Command, Drops, FingerprintHash, Reply};
+use sfu_core::{BitrateLimits, Command, Drops, FingerprintHash, Reply};
 use tracing::{info, warn};
 use wire::ortc::{DtlsFingerprint, FingerprintAlgorithm, RtpCapabilities};
 
@@ -37,6 +37,8 @@ pub struct Settings {
     pub rtc_max_port: u16,
     /// How long a silent peer keeps its transport: 10 to 60 s.
     pub consent_timeout: Duration,
+    /// Bounds of what a viewer's link is believed to carry.
+    pub bitrate_limits: BitrateLimits,
 }
 
 struct Slot {
@@ -101,6 +103,7 @@ impl Workers {
                 inlet,
                 certificate: certificate.clone(),
                 consent_timeout: settings.consent_timeout,
+                bitrate_limits: settings.bitrate_limits,
             };
             let thread =
                 std::thread::Builder::new().name(format!("media-{index}")).spawn(move || thread::run(start))?;

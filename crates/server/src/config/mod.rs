@@ -34,6 +34,8 @@ pub struct Config {
     pub workers: usize,
     /// Silence after which a media connection counts as lost.
     pub consent_timeout: Duration,
+    /// Bounds of what a viewer's link is believed to carry.
+    pub bitrate_limits: sfu::BitrateLimits,
     /// Signs tokens; `None`: a new one at each start.
     pub jwt_secret: Option<Secret>,
     /// Other sites whose pages are let in.
@@ -186,6 +188,7 @@ impl Config {
             listen,
             workers,
             consent_timeout: Duration::from_secs(sources.find("STUDYHALL_CONSENT_TIMEOUT").number(10..=60)?),
+            bitrate_limits: bitrate_limits(sources)?,
             jwt_secret: secret(&sources.find("STUDYHALL_JWT_SECRET"))?,
             allowed_origins: origins.list(origin, "a comma-separated list of origins such as https://example.org")?,
             trusted_proxies: proxies.list(
@@ -252,6 +255,13 @@ fn workers(found: &Found) -> Result<usize, InvalidSetting> {
         return Ok(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     }
     found.number(1..=256)
+}
+
+fn bitrate_limits(sources: &mut Sources<'_>) -> Result<sfu::BitrateLimits, InvalidSetting> {
+    let min = sources.find("STUDYHALL_MIN_BITRATE").number(10..=100_000_u64)?;
+    let max = sources.find("STUDYHALL_MAX_BITRATE").number(min..=10_000_000)?;
+    let start = sources.find("STUDYHALL_START_BITRATE").number(min..=max)?;
+    Ok(sfu::BitrateLimits { min: min * 1000, start: start * 1000, max: max * 1000 })
 }
 
 fn rtc_ports(sources: &mut Sources<'_>, workers: usize) -> Result<(u16, u16), InvalidSetting> {

@@ -46,6 +46,12 @@ const PUBLIC: &[Setting] = settings![
         "Media workers; empty means one per CPU core";
     "consent-timeout", "STUDYHALL_CONSENT_TIMEOUT", None, "SECONDS", "30",
         "How long a browser may be silent before its media connection counts as lost, 10 to 60";
+    "min-bitrate", "STUDYHALL_MIN_BITRATE", None, "KBIT/S", "30",
+        "Least that a viewer's link is believed to carry";
+    "start-bitrate", "STUDYHALL_START_BITRATE", None, "KBIT/S", "600",
+        "What a viewer's link is believed to carry before anything is known of it";
+    "max-bitrate", "STUDYHALL_MAX_BITRATE", None, "KBIT/S", "100000",
+        "Most that is sent to one viewer";
     "allowed-origins", "STUDYHALL_ALLOWED_ORIGINS", None, "ORIGINS", "",
         "Other sites whose pages may use this server, comma-separated, such as https://example.org";
     "trusted-proxies", "STUDYHALL_TRUSTED_PROXIES", None, "ADDRESSES", "",

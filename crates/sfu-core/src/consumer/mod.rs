@@ -216,9 +216,22 @@ impl Consumer {
     }
 
     /// Sets what its transport's link carries of it; whether that is new.
-    #[expect(dead_code, reason = "the allocation of bandwidth is to set it")]
     pub(crate) fn set_share(&mut self, share: Share) -> bool {
         std::mem::replace(&mut self.wish.share, share) != share
+    }
+
+    pub(crate) fn share(&self) -> Share {
+        self.wish.share
+    }
+
+    /// Whether nothing is to be sent.
+    pub(crate) fn is_off(&self) -> bool {
+        self.selection.target().is_none()
+    }
+
+    /// Whether it is sound, which never waits.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.codec == CodecKind::Opus
     }
 
     pub(crate) fn view(&self) -> View {

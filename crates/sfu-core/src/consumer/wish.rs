@@ -21,7 +21,6 @@ pub(crate) enum View {
 }
 
 /// What the transport's link carries of one consumer.
-#[expect(dead_code, reason = "the allocation of bandwidth is to set it")]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Share {
     /// Whatever is wanted.

@@ -3,7 +3,7 @@
 use wire::codec::{CodecKind, vp8, vp9};
 use wire::extension::{ExtensionForm, ExtensionKind, ExtensionMap, ExtensionWriter};
 use wire::rtp::{HeaderFields, write_header};
-use wire::{ExtSeqNo, PayloadType, SeqNo, Ssrc};
+use wire::{ExtSeqNo, PayloadType, RtpTimestamp, SeqNo, Ssrc};
 
 use super::{Consumer, Shift, Stamp};
 use crate::producer::{Layer, StoredPacket};
@@ -21,6 +21,9 @@ const COPIED: [ExtensionKind; 5] = [
 
 /// Largest element of the one-byte form (RFC 8285 §4.2).
 const ONE_BYTE_MAX_LEN: usize = 16;
+
+/// Bytes of padding in one packet: the most there can be (RFC 3550 §5.1).
+const PADDING: u8 = 255;
 
 /// Largest element of the two-byte form (RFC 8285 §4.3).
 const MAX_ELEMENT_LEN: usize = 255;
@@ -61,6 +64,11 @@ impl CopiedExtensions {
             .chain(abs_send_time)
             .any(|id| id > ONE_BYTE_MAX_ID);
         Self { copied, mid, transport_wide, abs_send_time, needs_two_byte }
+    }
+
+    /// The form of elements that are none of the copied ones.
+    fn form(&self) -> ExtensionForm {
+        if self.needs_two_byte { ExtensionForm::TwoByte } else { ExtensionForm::OneByte }
     }
 
     /// The id of dependency descriptors, where they are copied.
@@ -122,6 +130,45 @@ impl Consumer {
         header_len
     }
 
+    /// Whether padding can be sent beside its media.
+    pub(crate) fn can_pad(&self) -> bool {
+        self.is_transport_wide() && self.spec.rtx_ssrc.is_some() && self.spec.rtx_payload_type.is_some()
+    }
+
+    /// Appends a packet of padding alone in the retransmission stream, and returns the length of its header; `None` without
+    /// such a stream.
+    pub(crate) fn write_padding(&self, out: &mut Vec<u8>, index: ExtSeqNo, stamp: Stamp) -> Option<usize> {
+        let (ssrc, payload_type) = (self.spec.rtx_ssrc?, self.spec.rtx_payload_type?);
+        let start = out.len();
+        let timestamp = self.last.map_or(RtpTimestamp::new(0), |last| last.timestamp);
+        let timestamp = timestamp.wrapping_add(self.timestamp_shift());
+        let fields = HeaderFields { marker: false, payload_type, seq: index.truncate(), timestamp, ssrc };
+        write_header(out, &fields, true, true);
+        let mut writer = ExtensionWriter::new(out, self.copied.form());
+        self.write_own_extensions(&mut writer, &stamp);
+        writer.finish();
+        let header_len = out.len() - start;
+        out.resize(out.len() + usize::from(PADDING), 0);
+        if let Some(last) = out.last_mut() {
+            *last = PADDING;
+        }
+        Some(header_len)
+    }
+
+    fn write_own_extensions(&self, writer: &mut ExtensionWriter<'_>, stamp: &Stamp) {
+        let plan = &self.copied;
+        if let (Some(id), Some(mid)) = (plan.mid, &self.spec.mid) {
+            writer.write(id, mid.as_bytes());
+        }
+        if let Some(id) = plan.transport_wide {
+            writer.write(id, &stamp.transport_wide.to_be_bytes());
+        }
+        if let Some(id) = plan.abs_send_time {
+            let [_, bytes @ ..] = stamp.abs_send_time.to_be_bytes();
+            writer.write(id, &bytes);
+        }
+    }
+
     fn write_extensions(&self, out: &mut Vec<u8>, packet: &StoredPacket<'_>, numbers: &As) -> bool {
         let stamp = &numbers.stamp;
         let plan = &self.copied;
@@ -135,16 +182,7 @@ impl Consumer {
         let two_byte = plan.needs_two_byte || copied.clone().any(is_long);
         let form = if two_byte { ExtensionForm::TwoByte } else { ExtensionForm::OneByte };
         let mut writer = ExtensionWriter::new(out, form);
-        if let (Some(id), Some(mid)) = (plan.mid, &self.spec.mid) {
-            writer.write(id, mid.as_bytes());
-        }
-        if let Some(id) = plan.transport_wide {
-            writer.write(id, &stamp.transport_wide.to_be_bytes());
-        }
-        if let Some(id) = plan.abs_send_time {
-            let [_, bytes @ ..] = stamp.abs_send_time.to_be_bytes();
-            writer.write(id, &bytes);
-        }
+        self.write_own_extensions(&mut writer, stamp);
         for (id, bytes) in copied {
             if numbers.shift.frame_number != 0 && Some(id) == plan.descriptor() {
                 write_renumbered(&mut writer, id, bytes, numbers.shift.frame_number);

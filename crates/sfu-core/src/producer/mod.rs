@@ -41,7 +41,6 @@ pub struct Producer {
     pub(crate) transport: Key<WebRtcTransport>,
     codec: CodecKind,
     kind: MediaKind,
-    #[expect(dead_code, reason = "the allocation of bandwidth is to heed it")]
     pub(crate) is_screen: bool,
     pub(crate) paused: bool,
     pub(crate) streams: Vec<Stream>,
@@ -134,7 +133,6 @@ impl Producer {
     }
 
     /// Bits a second that are sent to a viewer of `layer`; `None` while that is not measured.
-    #[expect(dead_code, reason = "the allocation of bandwidth is to heed it")]
     pub(crate) fn bit_rate(&self, layer: Layer) -> Option<u64> {
         let [stream] = self.streams.as_slice() else {
             return self.streams.get(usize::from(layer.spatial))?.rates.of_spatial(0, layer.temporal);

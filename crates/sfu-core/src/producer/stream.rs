@@ -71,6 +71,7 @@ pub(crate) struct Stream {
     duplicated: u64,
     key_frame_count: u64,
     newest_key_frame: Option<ExtSeqNo>,
+    key_frame_timestamp: Option<RtpTimestamp>,
     pub(crate) key_frame_requests: u64,
     pub(crate) nacks_sent: u64,
     /// Smoothed time from a request to the packet that it brought.
@@ -122,6 +123,7 @@ impl Stream {
             duplicated: 0,
             key_frame_count: 0,
             newest_key_frame: None,
+            key_frame_timestamp: None,
             key_frame_requests: 0,
             nacks_sent: 0,
             repair_time: None,
@@ -205,7 +207,13 @@ impl Stream {
             return Arrived::Nothing;
         }
         self.bytes += payload.len() as u64;
-        self.rates.add(packet.received_at, frame.layer, bytes.len());
+        if starts_key_frame && self.kind == MediaKind::Video {
+            self.key_frame_timestamp = Some(meta.timestamp);
+        }
+        // A key frame is a burst, not what the layer takes.
+        if self.key_frame_timestamp != Some(meta.timestamp) {
+            self.rates.add(packet.received_at, frame.layer, bytes.len());
+        }
         if starts_key_frame && self.kind == MediaKind::Video {
             self.key_frame_count += 1;
             self.newest_key_frame = self.newest_key_frame.max(Some(seq));

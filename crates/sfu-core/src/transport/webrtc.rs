@@ -12,7 +12,7 @@ use wire::{ExtSeqNo, Mid, PayloadType, Rid, Ssrc};
 use super::dtls::{DtlsSession, SrtpKeys};
 use super::ice::Ice;
 use crate::command::{CommandError, ObjectId, ProducerSpec};
-use crate::congestion::Arrivals;
+use crate::congestion::{Arrivals, Downlink};
 use crate::consumer::{Consumer, Stamp};
 use crate::outbox::{Outbox, Path};
 use crate::producer::Producer;
@@ -80,6 +80,20 @@ pub(crate) struct Counters {
     pub(crate) feedback_received: u64,
 }
 
+/// An RTP packet that stands written but not encrypted in the outbox.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain {
+    /// Where it begins in the arena.
+    pub(crate) start: usize,
+    pub(crate) header_len: usize,
+    /// Its SRTP index.
+    pub(crate) index: ExtSeqNo,
+    pub(crate) stamp: Stamp,
+    /// Whether it bears a transport-wide number.
+    pub(crate) is_transport_wide: bool,
+    pub(crate) flow: u32,
+}
+
 /// A received RTP packet after decryption.
 pub(crate) struct Received {
     pub(crate) header: RtpHeader,
@@ -114,6 +128,8 @@ pub struct WebRtcTransport {
     next_transport_wide: u16,
     epoch: Instant,
     pub(crate) arrivals: Option<Arrivals>,
+    /// What keeps the way to the viewer from being filled; there once the viewer can tell what arrives.
+    pub(crate) downlink: Option<Box<Downlink>>,
     /// Media SSRC named in transport-wide feedback: the last that was heard.
     pub(crate) feedback_ssrc: Option<Ssrc>,
     /// Our own SSRC in RTCP.
@@ -154,6 +170,7 @@ impl WebRtcTransport {
             next_transport_wide: 1,
             epoch: now,
             arrivals: None,
+            downlink: None,
             feedback_ssrc: None,
             rtcp_ssrc,
             feedback_at: None,
@@ -182,7 +199,12 @@ impl WebRtcTransport {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         // A handshake without a path can send nothing, so it waits for the path, not for the time.
         let dtls = self.ice.selected().and_then(|_| self.dtls.timeout_at());
-        [dtls, self.ice.consent_ends_at(), self.feedback_at, self.report_at, self.repair_at].into_iter().flatten().min()
+        let downlink =
+            self.downlink.as_ref().filter(|_| self.is_connected()).and_then(|downlink| downlink.poll_timeout());
+        [dtls, self.ice.consent_ends_at(), self.feedback_at, self.report_at, self.repair_at, downlink]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Makes the streams of a new producer known.
@@ -405,14 +427,13 @@ impl WebRtcTransport {
         }
     }
 
-    /// Encrypts the plain RTP packet that was written into the outbox from `start` on, and queues it.
+    /// Encrypts the plain RTP packet that was written into the outbox from `start` on, and queues it. `stamp` is what it
+    /// bears, with whether it bears a transport-wide number.
     pub(crate) fn send_rtp(
         &mut self,
+        now: Instant,
         out: &mut Outbox,
-        start: usize,
-        header_len: usize,
-        index: ExtSeqNo,
-        flow: u32,
+        Plain { start, header_len, index, stamp, is_transport_wide, flow }: Plain,
     ) -> bool {
         let (Some(srtp), Some(path)) = (&mut self.srtp, self.ice.selected()) else {
             out.abandon(start);
@@ -424,7 +445,10 @@ impl WebRtcTransport {
             out.abandon(start);
             return false;
         }
-        self.finish(out, start, path, flow);
+        let bytes = self.finish(out, start, path, flow);
+        if let Some(downlink) = &mut self.downlink {
+            downlink.note_sent(now, is_transport_wide.then_some(stamp.transport_wide), bytes);
+        }
         true
     }
 
@@ -442,11 +466,12 @@ impl WebRtcTransport {
         self.finish(out, start, path, flow);
     }
 
-    fn finish(&mut self, out: &mut Outbox, start: usize, path: Path, flow: u32) {
+    fn finish(&mut self, out: &mut Outbox, start: usize, path: Path, flow: u32) -> usize {
         let (_, end) = out.begin();
         self.counters.datagrams_sent += 1;
         self.counters.bytes_sent += (end - start) as u64;
         out.commit(start, path, flow);
+        end - start
     }
 
     /// The round trip to the peer, measured or assumed.
@@ -459,7 +484,11 @@ impl WebRtcTransport {
         if sample > MAX_ROUND_TRIP {
             return;
         }
-        self.round_trip = Some(self.round_trip.map_or(sample, |old| (old * 7 + sample) / 8));
+        let smoothed = self.round_trip.map_or(sample, |old| (old * 7 + sample) / 8);
+        self.round_trip = Some(smoothed);
+        if let Some(downlink) = &mut self.downlink {
+            downlink.estimator.note_round_trip(smoothed);
+        }
     }
 
     pub(crate) fn stats(&self) -> TransportStats {
@@ -482,6 +511,8 @@ impl WebRtcTransport {
             feedback_lost: self.counters.feedback_lost,
             feedback_received: self.counters.feedback_received,
             round_trip: self.round_trip,
+            estimate: self.downlink.as_ref().map(|downlink| downlink.estimator.stats()),
+            pacer_delay: self.downlink.as_ref().map(|downlink| downlink.pacer.delay()).unwrap_or_default(),
         }
     }
 }

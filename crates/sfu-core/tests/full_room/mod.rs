@@ -11,8 +11,9 @@ use dimpl::{Config, Dtls, Output};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sfu_core::{
-    Command, ConsumerSpec, Credentials, Datagram, DtlsRole, FingerprintHash, Key, MediaKind, ObjectId, Outbox, Path,
-    ProducerSpec, RemoteDtls, Reply, Settings, StreamSpec, WebRtcTransport, Worker, generate_self_signed_certificate,
+    BitrateLimits, Command, ConsumerSpec, Credentials, Datagram, DtlsRole, FingerprintHash, Key, MediaKind, ObjectId,
+    Outbox, Path, ProducerSpec, RemoteDtls, Reply, Settings, StreamSpec, WebRtcTransport, Worker,
+    generate_self_signed_certificate,
 };
 use wire::codec::CodecKind;
 use wire::extension::{ExtensionForm, ExtensionKind, ExtensionMap, ExtensionWriter};
@@ -51,6 +52,7 @@ impl Room {
             unix_now: Duration::from_secs(1_700_000_000),
             // Simulated hours pass without a check.
             consent_timeout: Duration::from_secs(1 << 24),
+            bitrate_limits: BitrateLimits { start: 100_000_000, ..BitrateLimits::default() },
             certificate: generate_self_signed_certificate().expect("a certificate"),
         };
         let worker = Worker::new(settings, StdRng::seed_from_u64(1)).expect("a worker");

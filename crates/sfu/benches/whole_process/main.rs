@@ -64,6 +64,7 @@ async fn measure(audience: usize, burst: usize) -> Result<Cost, Box<dyn std::err
         rtc_min_port: PORT,
         rtc_max_port: PORT,
         consent_timeout: Duration::from_secs(60),
+        bitrate_limits: sfu::BitrateLimits::default(),
     })?;
     let (router, _events) = workers.create_router().await?;
     let transport = router.create_webrtc_transport(WebRtcTransportOptions::default()).await?;

@@ -64,6 +64,8 @@ pub(crate) fn settings() -> Settings {
         rtc_min_port: 0,
         rtc_max_port: 0,
         consent_timeout: Duration::from_secs(30),
+        // What is tested here is not what a link carries.
+        bitrate_limits: sfu::BitrateLimits { min: 100_000_000, start: 100_000_000, max: 100_000_000 },
     }
 }
 

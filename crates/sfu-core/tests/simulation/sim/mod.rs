@@ -14,8 +14,8 @@ use bot::{DtlsRole, Pair, PeerConfig, Remote, RemoteIce};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sfu_core::{
-    Command, CommandError, Datagram, Event, FingerprintHash, Key, ObjectId, Outbox, Path, RemoteDtls, Reply, Router,
-    Settings, WebRtcTransport, Worker,
+    BitrateLimits, Command, CommandError, Datagram, Event, FingerprintHash, Key, ObjectId, Outbox, Path, RemoteDtls,
+    Reply, Router, Settings, WebRtcTransport, Worker,
 };
 use wire::{PacketKind, classify};
 
@@ -110,7 +110,13 @@ pub(crate) struct Sim {
 
 impl Sim {
     /// A simulation whose every chance comes from `seed`, with one router.
+    /// The links of its viewers are believed to carry everything.
     pub(crate) fn seeded(seed: u64) -> Self {
+        Self::with_limits(seed, BitrateLimits { min: 100_000_000, start: 100_000_000, max: 100_000_000 })
+    }
+
+    /// The same, where what a link carries is estimated within `bitrate_limits`.
+    pub(crate) fn with_limits(seed: u64, bitrate_limits: BitrateLimits) -> Self {
         let clock = Clock::new();
         let mut rng = StdRng::seed_from_u64(seed);
         let certificate = bot::generate_self_signed_certificate().expect("a certificate can be made");
@@ -118,6 +124,7 @@ impl Sim {
             now: clock.now(),
             unix_now: UNIX_START,
             consent_timeout: seconds(30),
+            bitrate_limits,
             certificate: certificate.clone(),
         };
         let mut worker = Worker::replayable(settings, rng.random()).expect("the settings are right");

@@ -1,0 +1,181 @@
+//! All that keeps one viewer's link from being filled: its estimate, its pacer, the probe that is being sent, and what was
+//! shared out last.
+
+use std::time::{Duration, Instant};
+
+use wire::{ExtSeqNo, SeqNo};
+
+use super::estimator::{BitrateLimits, Estimator};
+use super::pacer::Pacer;
+use super::probe::Probe;
+use crate::consumer::{Admitted, Consumer};
+use crate::table::Key;
+
+/// What the link carries is shared out anew this often at least, while there is video.
+const REVIEW_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Nobody is raised for so long after somebody had to be lowered.
+const RAISE_AFTER: Duration = Duration::from_secs(2);
+
+/// The viewer is told of its link no more often than this.
+const TELL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// And only when what it carries changed by so many percent, or the state did.
+const TELL_PERCENT: u64 = 10;
+
+/// While a probe is sent it is looked after this often.
+const PROBE_TICK: Duration = Duration::from_millis(2);
+
+/// A packet that waits for its turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paced {
+    pub(crate) consumer: Key<Consumer>,
+    pub(crate) stream: u8,
+    /// Its number in the producer's stream.
+    pub(crate) source: ExtSeqNo,
+    pub(crate) admitted: Admitted,
+}
+
+/// How much of what a viewer shows its link carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BandwidthState {
+    /// All of it.
+    Ok,
+    /// Some of it, or in smaller layers.
+    Limited,
+    /// Only sound.
+    AudioOnly,
+}
+
+/// What a viewer is told of its link, in bits a second.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Bandwidth {
+    /// What it is believed to carry.
+    pub available: u64,
+    /// What all that is shown would take.
+    pub desired: u64,
+    /// How that fits.
+    pub state: BandwidthState,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct RunningProbe {
+    probe: Probe,
+    since: Instant,
+    bytes: u64,
+    packets: u32,
+}
+
+/// The sending side of one transport.
+pub(crate) struct Downlink {
+    pub(crate) estimator: Estimator,
+    pub(crate) pacer: Pacer<Paced>,
+    probe: Option<RunningProbe>,
+    review_at: Option<Instant>,
+    /// Bits a second that were shared out.
+    used: u64,
+    lowered_at: Option<Instant>,
+    told: Option<(Instant, Bandwidth)>,
+}
+
+impl Downlink {
+    pub(crate) fn new(now: Instant, limits: BitrateLimits) -> Self {
+        let estimator = Estimator::new(limits);
+        let mut pacer = Pacer::new(now);
+        pacer.set_link_rate(now, estimator.rate());
+        Self { estimator, pacer, probe: None, review_at: None, used: 0, lowered_at: None, told: None }
+    }
+
+    /// Notes that a packet left under a transport-wide number; `None` where it has none.
+    pub(crate) fn note_sent(&mut self, now: Instant, seq: Option<u16>, bytes: usize) {
+        self.pacer.note_sent(now, bytes);
+        if let Some(running) = &mut self.probe {
+            running.bytes += bytes as u64;
+            running.packets += 1;
+        }
+        if let Some(seq) = seq {
+            let probe = self.probe.map(|running| running.probe.id);
+            self.estimator.note_sent(now, SeqNo::new(seq), bytes, probe);
+        }
+    }
+
+    /// The estimate changed.
+    pub(crate) fn note_rate(&mut self, now: Instant) {
+        let rate = self.estimator.rate();
+        self.pacer.set_link_rate(now, rate);
+        if rate < self.used {
+            self.review_soon(now);
+        }
+    }
+
+    /// What is to be shared, or among whom, changed.
+    pub(crate) fn review_soon(&mut self, now: Instant) {
+        self.review_at = Some(now);
+    }
+
+    /// Whether to share out now; then the next time is planned, if anybody is there to share.
+    pub(crate) fn take_review(&mut self, now: Instant, anybody: bool) -> bool {
+        let is_due = self.review_at.is_some_and(|at| at <= now);
+        if is_due {
+            self.review_at = anybody.then(|| now + REVIEW_INTERVAL);
+        }
+        is_due
+    }
+
+    /// Whether somebody may be raised to a better layer.
+    pub(crate) fn may_raise(&self, now: Instant) -> bool {
+        self.lowered_at.is_none_or(|at| now.saturating_duration_since(at) >= RAISE_AFTER)
+    }
+
+    /// Notes what was shared out.
+    pub(crate) fn note_shared(&mut self, now: Instant, used: u64, wanted: u64, lowered: bool) {
+        self.used = used;
+        if lowered {
+            self.lowered_at = Some(now);
+        }
+        self.estimator.set_wanted(wanted);
+    }
+
+    /// What to tell the viewer, if it is time to tell it something new.
+    pub(crate) fn take_news(&mut self, now: Instant, news: Bandwidth) -> Option<Bandwidth> {
+        let is_new = match &self.told {
+            None => news.state != BandwidthState::Ok,
+            Some((at, told)) => {
+                let differs = told.available.abs_diff(news.available) * 100 > told.available * TELL_PERCENT;
+                let is_worth = told.state != news.state || (differs && news.state != BandwidthState::Ok);
+                is_worth && now.saturating_duration_since(*at) >= TELL_INTERVAL
+            }
+        };
+        if !is_new {
+            return None;
+        }
+        self.told = Some((now, news));
+        Some(news)
+    }
+
+    /// Bytes of padding to be sent now for a probe.
+    pub(crate) fn padding_due(&mut self, now: Instant) -> u64 {
+        if self.probe.is_none() {
+            let probe = self.estimator.take_probe(now);
+            self.probe = probe.map(|probe| RunningProbe { probe, since: now, bytes: 0, packets: 0 });
+        }
+        let Some(running) = &self.probe else { return 0 };
+        let Probe { rate, min_bytes, min_packets, .. } = running.probe;
+        if running.bytes >= min_bytes && running.packets >= min_packets {
+            self.probe = None;
+            return 0;
+        }
+        let elapsed = now.saturating_duration_since(running.since) + PROBE_TICK;
+        let due = rate * elapsed.as_micros() as u64 / 8_000_000;
+        due.saturating_sub(running.bytes)
+    }
+
+    /// When this side wants to be looked after.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let probe = self.probe.map(|running| {
+            let ticks = (running.bytes * 8_000_000 / running.probe.rate.max(1)).max(1);
+            running.since + Duration::from_micros(ticks)
+        });
+        [self.pacer.poll_timeout(), self.review_at, probe].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,247 @@
+//! What was sent to one viewer and is not reported on yet; and what the viewer's transport-wide feedback says of it
+//! (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+
+use std::time::{Duration, Instant};
+
+use wire::rtcp::{TransportFeedback, reference_time_distance};
+use wire::{ExtSeqNo, SeqNo};
+
+/// Packets remembered at the start, and at most: more than a second at 50 Mbit/s. Powers of two.
+const USUAL_PACKETS: usize = 256;
+const MAX_PACKETS: usize = 8192;
+
+/// While younger packets than this would be forgotten without a report on them, more are remembered.
+const KEPT: Duration = Duration::from_secs(1);
+
+/// Ticks of 250 µs in the unit of the reference time.
+const TICKS_PER_REFERENCE: i64 = 256;
+
+/// One tick of feedback in µs.
+const TICK_MICROS: i64 = 250;
+
+/// Names a group of packets that were sent to probe for more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ProbeId(pub(crate) u32);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fate {
+    Unknown,
+    Lost,
+    Received,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    number: ExtSeqNo,
+    sent_at: Instant,
+    bytes: u16,
+    probe: Option<ProbeId>,
+    fate: Fate,
+}
+
+/// What feedback says of one packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PacketResult {
+    pub(crate) sent_at: Instant,
+    /// When it arrived, in µs on the peer's clock; `None` when it did not.
+    pub(crate) received_at: Option<i64>,
+    /// Size with all headers.
+    pub(crate) bytes: u16,
+    pub(crate) probe: Option<ProbeId>,
+}
+
+/// What was sent, by transport-wide number.
+pub(crate) struct SentHistory {
+    entries: Vec<Option<Entry>>,
+    newest: Option<ExtSeqNo>,
+    /// Below, the fate of every packet is known, or it is forgotten.
+    open_from: ExtSeqNo,
+    /// Bytes whose fate is unknown.
+    in_flight: u64,
+    /// The last reference time and what it is on a clock that does not wrap, in ticks.
+    reference: Option<(i32, i64)>,
+}
+
+impl SentHistory {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: vec![None; USUAL_PACKETS],
+            newest: None,
+            open_from: ExtSeqNo::new(0),
+            in_flight: 0,
+            reference: None,
+        }
+    }
+
+    /// Bytes that were sent and not reported on.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    fn index(&self, number: ExtSeqNo) -> usize {
+        number.get() as usize & (self.entries.len() - 1)
+    }
+
+    /// Notes that a packet left.
+    pub(crate) fn note(&mut self, now: Instant, seq: SeqNo, bytes: usize, probe: Option<ProbeId>) {
+        let first = ExtSeqNo::new(1 << 16 | u64::from(seq.get()));
+        let Some(number) = self.newest.map_or(Some(first), |newest| newest.nearest(seq)) else { return };
+        if self.newest.is_none() {
+            self.open_from = number;
+        }
+        self.newest = self.newest.max(Some(number));
+        let displaced = self.entries[self.index(number)];
+        if let Some(old) = displaced.filter(|old| old.fate == Fate::Unknown) {
+            if self.entries.len() < MAX_PACKETS && now.saturating_duration_since(old.sent_at) < KEPT {
+                self.grow();
+            } else {
+                self.in_flight = self.in_flight.saturating_sub(u64::from(old.bytes));
+                self.open_from = self.open_from.max(old.number.next());
+            }
+        }
+        let bytes = bytes.min(usize::from(u16::MAX)) as u16;
+        self.in_flight += u64::from(bytes);
+        let index = self.index(number);
+        self.entries[index] = Some(Entry { number, sent_at: now, bytes, probe, fate: Fate::Unknown });
+    }
+
+    fn grow(&mut self) {
+        let grown = vec![None; self.entries.len() * 2];
+        for entry in std::mem::replace(&mut self.entries, grown).into_iter().flatten() {
+            let index = self.index(entry.number);
+            self.entries[index] = Some(entry);
+        }
+    }
+
+    fn entry_mut(&mut self, number: ExtSeqNo) -> Option<&mut Entry> {
+        let index = self.index(number);
+        self.entries[index].as_mut().filter(|entry| entry.number == number)
+    }
+
+    /// Appends what `feedback` tells that was not known before, in the order of sending.
+    pub(crate) fn receive(&mut self, feedback: &TransportFeedback<'_>, results: &mut Vec<PacketResult>) {
+        let Some(newest) = self.newest else { return };
+        let Some(base) = newest.nearest(feedback.base_seq) else { return };
+        let mut arrival = self.unwrap_reference(feedback.reference_time);
+        // A few bytes can claim thousands of losses: only those are walked that are not known yet.
+        let end = base.offset(i64::from(feedback.status_count));
+        let mut at = base.max(self.open_from);
+        for (seq, delta) in feedback.received() {
+            arrival += delta;
+            let Some(number) = newest.nearest(seq).filter(|number| *number <= newest) else { continue };
+            at = self.lose(at, number, results);
+            self.settle(number, Fate::Received, Some(arrival * TICK_MICROS), results);
+            at = at.max(number.next());
+        }
+        self.lose(at, end.min(newest.next()), results);
+        while self.open_from <= newest && self.entry_mut(self.open_from).is_none_or(|entry| entry.fate != Fate::Unknown)
+        {
+            self.open_from = self.open_from.next();
+        }
+    }
+
+    fn lose(&mut self, from: ExtSeqNo, end: ExtSeqNo, results: &mut Vec<PacketResult>) -> ExtSeqNo {
+        let mut at = from;
+        while at < end {
+            self.settle(at, Fate::Lost, None, results);
+            at = at.next();
+        }
+        at
+    }
+
+    fn settle(&mut self, number: ExtSeqNo, fate: Fate, received_at: Option<i64>, results: &mut Vec<PacketResult>) {
+        let Some(entry) = self.entry_mut(number) else { return };
+        let before = std::mem::replace(&mut entry.fate, fate);
+        if before == Fate::Received {
+            entry.fate = before;
+            return;
+        }
+        let Entry { sent_at, bytes, probe, .. } = *entry;
+        if before == Fate::Unknown {
+            self.in_flight = self.in_flight.saturating_sub(u64::from(bytes));
+        } else if fate == Fate::Lost {
+            return;
+        }
+        results.push(PacketResult { sent_at, received_at, bytes, probe });
+    }
+
+    fn unwrap_reference(&mut self, reference: i32) -> i64 {
+        let ticks = match self.reference {
+            None => i64::from(reference) * TICKS_PER_REFERENCE,
+            Some((before, ticks)) => {
+                ticks + i64::from(reference_time_distance(reference, before)) * TICKS_PER_REFERENCE
+            }
+        };
+        self.reference = Some((reference, ticks));
+        ticks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::Ssrc;
+    use wire::rtcp::{FeedbackHeader, RtcpPacket, packets, write_transport_feedback};
+
+    use super::*;
+
+    fn feed(history: &mut SentHistory, base: u16, reference_time: i32, statuses: &[Option<i64>]) -> Vec<PacketResult> {
+        let mut bytes = Vec::new();
+        let header = FeedbackHeader {
+            sender: Ssrc::new(1),
+            media: Ssrc::new(2),
+            base_seq: SeqNo::new(base),
+            reference_time,
+            feedback_count: 0,
+        };
+        write_transport_feedback(&mut bytes, &header, statuses).expect("fits");
+        let mut results = Vec::new();
+        let Some(Ok(RtcpPacket::TransportFeedback(feedback))) = packets(&bytes).next() else {
+            panic!("only feedback was written")
+        };
+        history.receive(&feedback, &mut results);
+        results
+    }
+
+    #[test]
+    fn arrivals_and_losses_are_told_once_in_order() {
+        let start = crate::some_instant();
+        let mut history = SentHistory::new();
+        for seq in 0..6_u16 {
+            history.note(start, SeqNo::new(65_533_u16.wrapping_add(seq)), 100 + usize::from(seq), None);
+        }
+        assert_eq!(history.in_flight(), 615);
+        let told = feed(&mut history, 65_533, 10, &[Some(4), None, None, Some(8)]);
+        let told: Vec<_> = told.iter().map(|result| (result.bytes, result.received_at)).collect();
+        let base = 10 * 64_000;
+        assert_eq!(told, [(100, Some(base + 1000)), (101, None), (102, None), (103, Some(base + 3000))]);
+        assert_eq!(history.in_flight(), 209);
+        let told = feed(&mut history, 65_533, 11, &[Some(4), Some(0), None, Some(8), Some(1)]);
+        let told: Vec<_> = told.iter().map(|result| (result.bytes, result.received_at.is_some())).collect();
+        assert_eq!(told, [(101, true), (104, true)], "one came late, one is new");
+        assert_eq!(history.in_flight(), 105);
+    }
+
+    #[test]
+    fn what_was_never_sent_is_not_told_and_claims_of_loss_are_cheap() {
+        let start = crate::some_instant();
+        let mut history = SentHistory::new();
+        assert!(feed(&mut history, 5, 0, &[Some(0)]).is_empty());
+        history.note(start, SeqNo::new(100), 1000, None);
+        assert!(feed(&mut history, 101, 0, &[Some(0), Some(0)]).is_empty());
+        assert!(feed(&mut history, 40_000, 0, &[Some(0)]).is_empty());
+        let mut many = vec![None; 5000];
+        many.push(Some(0));
+        assert_eq!(feed(&mut history, 0, 0, &many).len(), 1);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let start = crate::some_instant();
+        let mut history = SentHistory::new();
+        for number in 0..100_000_u32 {
+            history.note(start, SeqNo::new(number as u16), 1200, None);
+        }
+        assert_eq!(history.entries.len(), MAX_PACKETS);
+        assert_eq!(history.in_flight(), 1200 * MAX_PACKETS as u64);
+    }
+}
