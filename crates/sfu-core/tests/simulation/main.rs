@@ -4,6 +4,7 @@
 mod allocation;
 mod closing;
 mod conditions;
+mod congestion;
 mod connection;
 mod determinism;
 mod keyframes;

@@ -8,6 +8,8 @@ use rand::{RngExt, SeedableRng};
 use wire::rtp::RtpHeader;
 use wire::{PacketKind, Ssrc, classify};
 
+use super::bottleneck::Bottleneck;
+
 /// Datagrams that whoever listens keeps.
 const MAX_TAPPED: usize = 2000;
 
@@ -61,6 +63,7 @@ pub(crate) struct Link {
     pub(crate) lost: u64,
     /// What was handed in, where somebody listens: the newest [`MAX_TAPPED`].
     tapped: Option<VecDeque<Vec<u8>>>,
+    pub(crate) bottleneck: Option<Bottleneck>,
 }
 
 impl Link {
@@ -72,6 +75,7 @@ impl Link {
             lose_next: Vec::new(),
             lost: 0,
             tapped: None,
+            bottleneck: None,
         }
     }
 
@@ -103,6 +107,14 @@ impl Link {
             self.lost += 1;
             return [None, None];
         }
+        let passed = match &mut self.bottleneck {
+            None => Some(now),
+            Some(bottleneck) => bottleneck.pass(now, bytes.len()),
+        };
+        let Some(now) = passed else {
+            self.lost += 1;
+            return [None, None];
+        };
         let jitter = jitter.mul_f64(self.rng.random());
         let arrival = if self.happens(reordering) {
             now + delay + jitter + Duration::from_micros(self.rng.random_range(5_000..30_000))

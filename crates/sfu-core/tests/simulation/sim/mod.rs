@@ -1,5 +1,6 @@
 //! A whole room in one thread and in no time: one worker, bots, and links between them, driven by one seed.
 
+mod bottleneck;
 mod clock;
 mod link;
 mod peer;
@@ -19,6 +20,7 @@ use sfu_core::{
 };
 use wire::{PacketKind, classify};
 
+pub(crate) use self::bottleneck::{Bottleneck, Narrow};
 use self::clock::{Clock, UNIX_START};
 pub(crate) use self::link::{Conditions, Link};
 pub(crate) use self::peer::{Dialect, PeerId, SimPeer};
@@ -33,11 +35,11 @@ const MAX_IDLE_TURNS: u32 = 10_000;
 /// A worker with more objects than this is not checked after every step: it would take too long.
 const MAX_CHECKED_OBJECTS: usize = 30;
 
-pub(crate) fn millis(count: u64) -> Duration {
+pub(crate) const fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-pub(crate) fn seconds(count: u64) -> Duration {
+pub(crate) const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
@@ -257,6 +259,15 @@ impl Sim {
         let peer = self.peer_mut(id);
         peer.up.conditions = conditions;
         peer.down.conditions = conditions;
+    }
+
+    /// What is sent to a participant has to pass here from now on.
+    pub(crate) fn narrow(&mut self, id: PeerId, narrow: Narrow) {
+        let down = &mut self.peer_mut(id).down;
+        match &mut down.bottleneck {
+            Some(bottleneck) => bottleneck.narrow = narrow,
+            None => down.bottleneck = Some(Bottleneck::new(narrow)),
+        }
     }
 
     /// The participant has another address from now on and knows it.

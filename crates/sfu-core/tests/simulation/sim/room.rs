@@ -39,7 +39,7 @@ impl Sim {
 
     pub(crate) fn publish_audio(&mut self, id: PeerId, settings: OpusSettings) -> Key<Producer> {
         let stream = self.stream_spec(None, None);
-        self.publish(id, MediaKind::Audio, Media::Opus(stream, settings))
+        self.publish(id, MediaKind::Audio, Media::Opus(stream, settings), false)
     }
 
     /// One stream under a known SSRC, or several under RIDs.
@@ -50,14 +50,20 @@ impl Sim {
             let named = encodings.iter().zip(RIDS);
             named.map(|(settings, rid)| (self.stream_spec(Rid::new(rid), None), *settings)).collect()
         };
-        self.publish(id, MediaKind::Video, Media::Vp8(media))
+        self.publish(id, MediaKind::Video, Media::Vp8(media), false)
+    }
+
+    /// A screen.
+    pub(crate) fn publish_screen(&mut self, id: PeerId, settings: Vp8Settings) -> Key<Producer> {
+        let media = Media::Vp8(vec![(self.stream_spec(None, None), settings)]);
+        self.publish(id, MediaKind::Video, media, true)
     }
 
     pub(crate) fn stream_spec(&mut self, rid: Option<Rid>, first_seq: Option<u16>) -> StreamSpec {
         StreamSpec { ssrc: Ssrc::new(self.rng.random()), rtx_ssrc: Some(Ssrc::new(self.rng.random())), rid, first_seq }
     }
 
-    pub(crate) fn publish(&mut self, id: PeerId, kind: MediaKind, media: Media) -> Key<Producer> {
+    pub(crate) fn publish(&mut self, id: PeerId, kind: MediaKind, media: Media, is_screen: bool) -> Key<Producer> {
         let (dialect, transport) = (self.peer(id).dialect, self.peer(id).transport);
         let mid = self.peer(id).published.len().to_string();
         let negotiated = dialect.negotiated(kind, &mid, "cname");
@@ -94,7 +100,7 @@ impl Sim {
                 })
                 .collect(),
             dependency: wire::ortc::SpatialDependency::Full,
-            is_screen: false,
+            is_screen,
             paused: false,
         };
         let Reply::Producer(producer) = self.command(Command::Produce { transport, spec: Box::new(spec) }) else {
