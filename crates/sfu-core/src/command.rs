@@ -12,6 +12,7 @@ use wire::{Mid, PayloadType, Rid, Ssrc};
 use crate::consumer::Consumer;
 use crate::producer::Producer;
 use crate::router::Router;
+use crate::speaker::AudioLevels;
 use crate::stats::{ConsumerStats, Drops, ProducerStats, TransportStats};
 use crate::table::Key;
 use crate::transport::{Credentials, RemoteDtls, WebRtcTransport};
@@ -93,6 +94,9 @@ pub struct ProducerSpec {
     pub streams: Vec<StreamSpec>,
     /// Whether it starts paused.
     pub paused: bool,
+    /// Whether it is a microphone: heard only while it is among the loudest of its router, and told of in
+    /// [`EventKind::ActiveSpeaker`] and [`EventKind::AudioLevels`].
+    pub is_microphone: bool,
 }
 
 /// A consumer to be made.
@@ -130,6 +134,8 @@ pub enum Command {
     CreateRouter { id: ObjectId },
     /// Closes a router and everything in it.
     CloseRouter { router: Key<Router> },
+    /// Of the microphones that tell their levels, forwards only the `count` loudest; 0 forwards all, as at the start.
+    SetLoudest { router: Key<Router>, count: u8 },
     /// Makes a transport that waits for checks.
     CreateTransport { id: ObjectId, router: Key<Router> },
     /// Tells the peer's DTLS side; the handshake starts.
@@ -257,6 +263,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "levels are told several times a second, without allocation")]
 pub enum EventKind {
     /// ICE and DTLS are through; media flows.
     TransportConnected(ObjectId),
@@ -268,6 +275,10 @@ pub enum EventKind {
     ConsumerClosed(ObjectId),
     /// The stream that a consumer forwards changed; `None` while it waits for a key frame.
     ConsumerLayers(ObjectId, Option<u8>),
+    /// The producer that leads the conversation changed; `None` when nobody does.
+    ActiveSpeaker(Option<ObjectId>),
+    /// Who is audible, about every 300 ms while somebody is; empty once when nobody is any more.
+    AudioLevels(AudioLevels),
     /// The router itself is closed; nothing follows.
     RouterClosed,
 }

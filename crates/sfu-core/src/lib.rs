@@ -7,12 +7,12 @@
 mod command;
 mod congestion;
 mod consumer;
+mod observer;
 mod outbox;
 mod producer;
 mod router;
 mod rtcp_in;
 mod rtcp_out;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "rooms do not ask yet who speaks"))]
 mod speaker;
 mod stats;
 mod table;
@@ -30,6 +30,7 @@ pub use dimpl::{DtlsCertificate, Error as SetupError};
 pub use outbox::{Outbox, Path, Queued};
 pub use producer::{MAX_STREAMS, Producer};
 pub use router::Router;
+pub use speaker::{AudioLevels, MAX_AUDIO_LEVELS};
 pub use stats::{ConsumerStats, Drops, ProducerStats, StreamStats, TransportStats};
 pub use table::Key;
 pub use transport::{

@@ -226,6 +226,8 @@ impl Thread {
                 EventKind::ConsumerLayers(id, stream) => {
                     RouterEvent::ConsumerLayers { consumer: id.into(), spatial_layer: stream }
                 }
+                // Nobody can ask for it yet.
+                EventKind::ActiveSpeaker(_) | EventKind::AudioLevels(_) => continue,
                 EventKind::RouterClosed => {
                     // Its stream of events ends when the sender is dropped here.
                     self.subscribers.swap_remove(index);

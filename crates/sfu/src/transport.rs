@@ -306,5 +306,6 @@ fn producer_spec(id: ObjectId, kind: MediaKind, streams: ortc::ProducerStreams, 
             .map(|stream| sfu_core::StreamSpec { ssrc: stream.ssrc, rid: stream.rid, rtx_ssrc: stream.rtx_ssrc })
             .collect(),
         paused,
+        is_microphone: false,
     }
 }

@@ -241,7 +241,11 @@ impl Consumer {
                 true
             }
             Verdict::Continue => {
-                if self.numbering.is_jump(seq, MAX_JUMP) {
+                let resumed_from = streams.get(usize::from(stream)).and_then(|stream| stream.resumed_from);
+                if let Some(from) = resumed_from.filter(|&from| from <= seq && self.numbering.is_before(from)) {
+                    let shift = Shift { talkspurt: Some(from), ..self.numbering.shift() };
+                    self.numbering.start(stream, from, shift);
+                } else if self.numbering.is_jump(seq, MAX_JUMP) {
                     let shift = self.numbering.shift();
                     self.numbering.start(stream, seq, shift);
                 }

@@ -19,6 +19,8 @@ pub(crate) struct Shift {
     pub(crate) picture_id: u16,
     /// To VP8's TL0PICIDX.
     pub(crate) tl0_pic_idx: u8,
+    /// The packet whose marker bit is set, because nothing was sent before it for a while (RFC 3551 §4.1).
+    pub(crate) talkspurt: Option<ExtSeqNo>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +93,11 @@ impl Numbering {
     /// Whether `seq` lies further than `limit` ahead of everything mapped in the newest segment.
     pub(crate) fn is_jump(&self, seq: ExtSeqNo, limit: i64) -> bool {
         seq.distance_from(self.newest) > limit
+    }
+
+    /// Whether everything mapped in the newest segment comes before `seq`.
+    pub(crate) fn is_before(&self, seq: ExtSeqNo) -> bool {
+        self.newest < seq
     }
 
     /// Leaves incoming number `seq` out, so that the receiver does not miss it.

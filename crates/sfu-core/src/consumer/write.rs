@@ -84,7 +84,7 @@ impl Consumer {
             None => (self.spec.ssrc, self.spec.payload_type, numbers.seq),
         };
         let fields = HeaderFields {
-            marker: packet.meta.marker,
+            marker: packet.meta.marker || numbers.shift.talkspurt == Some(packet.meta.seq),
             payload_type,
             seq: seq.truncate(),
             timestamp: packet.meta.timestamp.wrapping_add(numbers.shift.timestamp),

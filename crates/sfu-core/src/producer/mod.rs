@@ -15,6 +15,7 @@ use wire::codec::CodecKind;
 use crate::command::{ObjectId, ProducerSpec};
 use crate::consumer::Consumer;
 use crate::router::Router;
+use crate::speaker::MicId;
 use crate::stats::ProducerStats;
 use crate::table::Key;
 use crate::transport::WebRtcTransport;
@@ -37,6 +38,12 @@ pub struct Producer {
     pub(crate) audience: Vec<Key<Consumer>>,
     /// Bit `i` is set while stream `i` brings packets.
     pub(crate) live: u8,
+    /// Whether it takes part in the choice of the loudest.
+    pub(crate) is_microphone: bool,
+    /// Its place among its router's microphones while it is not paused.
+    pub(crate) microphone: Option<MicId>,
+    /// Whether the last packet of the microphone was for its audience.
+    pub(crate) is_heard: bool,
 }
 
 impl Producer {
@@ -50,6 +57,9 @@ impl Producer {
             streams: spec.streams.iter().map(|stream| Stream::new(spec, stream)).collect(),
             audience: Vec::new(),
             live: 0,
+            is_microphone: spec.is_microphone,
+            microphone: None,
+            is_heard: true,
         }
     }
 

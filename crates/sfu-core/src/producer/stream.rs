@@ -57,6 +57,8 @@ pub(crate) struct Stream {
     rtx_payload_type: Option<PayloadType>,
     /// Packets of the producer's other streams since the last of this one.
     pub(crate) siblings_since: u32,
+    /// The first packet for the audience after others that were not; those before it are not missed.
+    pub(crate) resumed_from: Option<ExtSeqNo>,
     /// How key frames are asked for: by PLI, else by FIR with this sequence number, else not at all.
     pli: bool,
     fir: Option<u8>,
@@ -105,6 +107,7 @@ impl Stream {
             kind: producer.kind,
             rtx_payload_type: producer.rtx_payload_type,
             siblings_since: 0,
+            resumed_from: None,
             pli: producer.pli,
             fir: producer.fir.then_some(0),
             history: match producer.kind {

@@ -163,6 +163,7 @@ impl Room {
             fir: false,
             streams: vec![StreamSpec { ssrc: Some(Ssrc::new(SSRC)), rid: None, rtx_ssrc: None }],
             paused: false,
+            is_microphone: false,
         };
         let Reply::Producer(producer) = self.command(Command::Produce { transport: publisher, spec: Box::new(spec) })
         else {

@@ -58,6 +58,17 @@ impl Sim {
     }
 
     pub(crate) fn publish(&mut self, id: PeerId, kind: MediaKind, media: Media) -> Key<Producer> {
+        self.publish_with(id, kind, media, |_| {})
+    }
+
+    /// The same, with a change to what is negotiated.
+    pub(crate) fn publish_with(
+        &mut self,
+        id: PeerId,
+        kind: MediaKind,
+        media: Media,
+        change: impl FnOnce(&mut ProducerSpec),
+    ) -> Key<Producer> {
         let (dialect, transport) = (self.peer(id).dialect, self.peer(id).transport);
         let mid = self.peer(id).published.len().to_string();
         let negotiated = dialect.negotiated(kind, &mid, "cname");
@@ -67,7 +78,7 @@ impl Sim {
         };
         let has_rids = streams.iter().any(|stream| stream.rid.is_some());
         let known = |ssrc: Ssrc| (!has_rids).then_some(ssrc);
-        let spec = ProducerSpec {
+        let mut spec = ProducerSpec {
             id: self.fresh_id(),
             kind: match kind {
                 MediaKind::Audio => sfu_core::MediaKind::Audio,
@@ -94,13 +105,16 @@ impl Sim {
                 })
                 .collect(),
             paused: false,
+            is_microphone: kind == MediaKind::Audio,
         };
+        change(&mut spec);
+        let name = spec.id;
         let Reply::Producer(producer) = self.command(Command::Produce { transport, spec: Box::new(spec) }) else {
             unreachable!("Produce is answered by Producer")
         };
         let source = self.with_bot(id, |bot, now, _| bot.add_source(now, SourceSpec { negotiated, media }));
         let ssrcs = streams.iter().map(|stream| stream.ssrc).collect();
-        self.peer_mut(id).published.push(Published { kind, source, producer, ssrcs });
+        self.peer_mut(id).published.push(Published { kind, source, producer, id: name, ssrcs });
         producer
     }
 
@@ -196,6 +210,12 @@ impl Sim {
             Reply::ConsumerStats(stats) => *stats,
             _ => unreachable!("ConsumerStats is answered by ConsumerStats"),
         }
+    }
+
+    /// Changes how loud a participant's voice is, in dB below full scale.
+    pub(crate) fn set_level(&mut self, publisher: PeerId, dbov_below: u8) {
+        let source = self.peer(publisher).published(MediaKind::Audio).source;
+        self.peer_mut(publisher).bot.set_level(source, dbov_below);
     }
 
     /// The next `count` packets of a participant's first stream of a kind are lost on their way to the worker.
