@@ -226,8 +226,10 @@ impl Thread {
                 EventKind::ConsumerLayers(id, stream) => {
                     RouterEvent::ConsumerLayers { consumer: id.into(), spatial_layer: stream }
                 }
-                // Nobody can ask for it yet.
-                EventKind::ActiveSpeaker(_) | EventKind::AudioLevels(_) => continue,
+                EventKind::ActiveSpeaker(id) => RouterEvent::ActiveSpeaker { producer: id.map(Into::into) },
+                EventKind::AudioLevels(levels) => RouterEvent::AudioLevels {
+                    levels: levels.as_slice().iter().map(|&(id, dbov)| (id.into(), dbov)).collect(),
+                },
                 EventKind::RouterClosed => {
                     // Its stream of events ends when the sender is dropped here.
                     self.subscribers.swap_remove(index);

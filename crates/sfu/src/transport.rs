@@ -47,6 +47,8 @@ pub struct ProducerOptions {
     pub rtp_parameters: RtpParameters,
     /// Whether it starts paused.
     pub paused: bool,
+    /// Whether it is a microphone, for [`Router::set_loudest`] and the events about who speaks.
+    pub is_microphone: bool,
 }
 
 /// What is to be sent.
@@ -135,7 +137,7 @@ impl WebRtcTransport {
     /// When a field is wrong, the router knows no such codec, an SSRC is in use, or the transport is
     /// closed.
     pub async fn produce(&self, options: ProducerOptions) -> Result<Producer, ProduceError> {
-        let ProducerOptions { kind, rtp_parameters, paused } = options;
+        let ProducerOptions { kind, rtp_parameters, paused, is_microphone } = options;
         let invalid = |error: &dyn std::fmt::Display| ProduceError::Invalid(error.to_string());
         let capabilities = ortc::router_rtp_capabilities();
         let mapping = ortc::producer_mapping(kind, &rtp_parameters, capabilities, || self.take_ssrc())
@@ -145,7 +147,7 @@ impl WebRtcTransport {
         // All that comes by one transport is one participant's: played in sync.
         let consumable = ortc::consumable_rtp_parameters(&rtp_parameters, capabilities, &mapping, &self.0.cname);
         let id = id::fresh();
-        let spec = producer_spec(id, kind, streams, paused);
+        let spec = ProducerSpec { paused, is_microphone, ..producer_spec(id, kind, streams) };
         let command = Command::Produce { transport: self.0.key, spec: Box::new(spec) };
         let (result, pending) = self.0.link.ask(self.of(), command).await?;
         let Reply::Producer(key) = result.map_err(WorkerError::from)? else {
@@ -284,7 +286,7 @@ fn hash_of(algorithm: FingerprintAlgorithm) -> FingerprintHash {
     }
 }
 
-fn producer_spec(id: ObjectId, kind: MediaKind, streams: ortc::ProducerStreams, paused: bool) -> ProducerSpec {
+fn producer_spec(id: ObjectId, kind: MediaKind, streams: ortc::ProducerStreams) -> ProducerSpec {
     ProducerSpec {
         id,
         kind: match kind {
@@ -305,7 +307,7 @@ fn producer_spec(id: ObjectId, kind: MediaKind, streams: ortc::ProducerStreams, 
             .into_iter()
             .map(|stream| sfu_core::StreamSpec { ssrc: stream.ssrc, rid: stream.rid, rtx_ssrc: stream.rtx_ssrc })
             .collect(),
-        paused,
+        paused: false,
         is_microphone: false,
     }
 }

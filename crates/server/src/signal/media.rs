@@ -125,7 +125,12 @@ impl Caller {
             return Err(Refusal::limit_reached(limit, "producers"));
         }
         let paused = request.paused.unwrap_or(false);
-        let options = ProducerOptions { kind: request.kind.into(), rtp_parameters: request.rtp_parameters, paused };
+        let options = ProducerOptions {
+            kind: request.kind.into(),
+            rtp_parameters: request.rtp_parameters,
+            paused,
+            is_microphone: source == Source::Mic,
+        };
         let producer = transport.produce(options).await?;
         let producer_id = producer.id().to_string();
         let facts = ProducerFacts { id: producer_id.clone(), source, paused };

@@ -125,7 +125,9 @@ async fn closed_objects_say_so() {
     assert_eq!(transport.consume_many(vec![options]).await.err(), None, "each option has its own answer");
     let mut rtp_parameters = chromium_parameters("audio");
     rtp_parameters.encodings.push(sfu::ortc::RtpEncodingParameters { ssrc: Some(7), ..Default::default() });
-    let produced = transport.produce(ProducerOptions { kind: MediaKind::Audio, rtp_parameters, paused: false }).await;
+    let produced = transport
+        .produce(ProducerOptions { kind: MediaKind::Audio, rtp_parameters, paused: false, is_microphone: true })
+        .await;
     assert_eq!(produced.err(), Some(ProduceError::Worker(gone)));
 }
 
