@@ -3,7 +3,7 @@
 use bot::{Media, MediaKind, OpusSettings};
 use sfu_core::{Command, EventKind, ObjectId};
 
-use crate::sim::{Conditions, PeerId, Sim, millis, seconds};
+use crate::sim::{Conditions, PeerId, Sim, millis, seconds, seeds};
 
 /// A quiet room behind a microphone.
 const QUIET: OpusSettings = OpusSettings { packet_len: 80, talk_and_pause: None, dbov_below: 90 };
@@ -157,6 +157,34 @@ fn the_first_packet_of_a_word_can_be_repaired() {
     let seen = lecture.sim.quality(listener, speaker, MediaKind::Audio);
     assert_eq!((seen.missing, seen.nacked, seen.faults()), (0, 2, 0), "{seen:?}");
     assert_eq!(seen.talkspurts, 2, "with its marker bit, {seen:?}");
+}
+
+#[test]
+fn on_bad_links_too_only_the_loudest_are_heard_and_nothing_is_wrong() {
+    for seed in seeds(&[], 120, 4) {
+        let mut lecture = Lecture::new(seed, 10, 3);
+        let bad = Conditions::delay(millis(30)).jitter(millis(15)).loss(0.05).reordering(0.05);
+        for index in 0..lecture.sim.peer_count() {
+            lecture.sim.set_link(PeerId(index), bad);
+        }
+        for turn in 0..20 {
+            let speaker = turn * 7 % 10;
+            lecture.say(speaker, 30);
+            lecture.run(700);
+            assert!(lecture.run(500)[speaker].1 >= 15, "turn {turn}, {}", lecture.sim.replay_hint());
+            lecture.say(speaker, 90);
+            lecture.run(200);
+        }
+        lecture.run(2000);
+        let heard = lecture.run(2000);
+        assert!(heard.iter().all(|&(_, heard)| heard == 0), "{heard:?} {}", lecture.sim.replay_hint());
+        for &speaker in &lecture.speakers {
+            let seen = lecture.sim.quality(lecture.listener, speaker, MediaKind::Audio);
+            assert_eq!(seen.faults(), 0, "{seen:?} {}", lecture.sim.replay_hint());
+            // Lost on the way up and never repaired; not the two thousand packets that nobody was to hear.
+            assert!(seen.missing <= 25, "{seen:?} {}", lecture.sim.replay_hint());
+        }
+    }
 }
 
 #[test]
