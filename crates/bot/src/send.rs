@@ -93,8 +93,8 @@ pub(crate) struct Packet<'a> {
     pub(crate) timestamp: RtpTimestamp,
     pub(crate) marker: bool,
     pub(crate) payload: &'a [u8],
-    /// Of audio: whether this is speech.
-    pub(crate) voice: Option<bool>,
+    /// Of audio: how loud it is.
+    pub(crate) level: Option<AudioLevel>,
 }
 
 /// The state of one outgoing stream.
@@ -149,7 +149,7 @@ impl OutgoingStream {
         let names = if self.acknowledged { (None, None) } else { (negotiated.mid, self.spec.rid) };
         let start = out.begin();
         secure.send_rtp(now, seq, out, |arena, stamp| {
-            let elements = Elements { names, is_rtx: false, voice: packet.voice, stamp };
+            let elements = Elements { names, is_rtx: false, level: packet.level, stamp };
             let header_len = write(arena, &fields, &negotiated.extensions, &elements);
             arena.extend_from_slice(packet.payload);
             header_len
@@ -189,7 +189,7 @@ impl OutgoingStream {
         };
         secure.send_rtp(now, seq, out, |arena, stamp| {
             let start = arena.len();
-            let elements = Elements { names: (negotiated.mid, self.spec.rid), is_rtx: false, voice: None, stamp };
+            let elements = Elements { names: (negotiated.mid, self.spec.rid), is_rtx: false, level: None, stamp };
             let header_len = write(arena, &fields, &negotiated.extensions, &elements);
             write_padding(arena, start, 200);
             header_len
@@ -232,7 +232,7 @@ impl OutgoingStream {
             };
             let names = (negotiated.mid, self.spec.rid);
             secure.send_rtp(now, number, out, |arena, stamp| {
-                let elements = Elements { names, is_rtx: true, voice: None, stamp };
+                let elements = Elements { names, is_rtx: true, level: None, stamp };
                 let header_len = write(arena, &fields, &negotiated.extensions, &elements);
                 wire::rtx::write_osn(arena, seq);
                 arena.extend_from_slice(&sent.payload);
@@ -273,7 +273,7 @@ impl OutgoingStream {
 struct Elements {
     names: (Option<Mid>, Option<Rid>),
     is_rtx: bool,
-    voice: Option<bool>,
+    level: Option<AudioLevel>,
     stamp: SendStamp,
 }
 
@@ -299,8 +299,7 @@ fn write(out: &mut Vec<u8>, fields: &HeaderFields, map: &ExtensionMap, elements:
     }
     element(ExtensionKind::TransportWideCc, &elements.stamp.transport_wide.to_be_bytes());
     element(ExtensionKind::AbsSendTime, &abs_send_time_bytes(elements.stamp.abs_send_time));
-    if let Some(voice) = elements.voice {
-        let level = AudioLevel { voice, dbov_below: if voice { 30 } else { 127 } };
+    if let Some(level) = elements.level {
         element(ExtensionKind::AudioLevel, &audio_level_bytes(level));
     }
     let has_extension = writer.finish();

@@ -88,6 +88,13 @@ impl Source {
         self.paused = paused;
     }
 
+    /// Changes how loud a voice is.
+    pub(crate) fn set_level(&mut self, dbov_below: u8) {
+        if let Encoder::Voice(voice) = &mut self.encoder {
+            voice.set_level(dbov_below);
+        }
+    }
+
     /// Begins to capture, now that there is somewhere to send to.
     pub(crate) fn start(&mut self, now: Instant) {
         self.next_at = now;
@@ -171,12 +178,14 @@ impl Source {
             payload.clear();
             match &mut self.encoder {
                 Encoder::Voice(voice) => {
-                    let (marker, is_speech) = match voice.encode(ssrc, captured_at, payload) {
-                        Encoded::Speech { first } => (first, true),
-                        Encoded::ComfortNoise => (false, false),
+                    let encoded = voice.encode(ssrc, captured_at, payload);
+                    let marker = match encoded {
+                        Encoded::Speech { first } => first,
+                        Encoded::ComfortNoise => false,
                         Encoded::Nothing => continue,
                     };
-                    let packet = Packet { timestamp, marker, payload, voice: Some(is_speech) };
+                    let level = Some(voice.level(encoded));
+                    let packet = Packet { timestamp, marker, payload, level };
                     stream.send(now, negotiated, packet, secure, out);
                 }
                 Encoder::Cameras(cameras) => {
@@ -187,7 +196,7 @@ impl Source {
                         payload.clear();
                         camera.write(&frame, number, payload);
                         let marker = number + 1 == frame.packets();
-                        let packet = Packet { timestamp, marker, payload, voice: None };
+                        let packet = Packet { timestamp, marker, payload, level: None };
                         stream.send(now, negotiated, packet, secure, out);
                     }
                 }

@@ -14,6 +14,7 @@ use crate::congestion::{Bandwidth, BitrateLimits};
 use crate::consumer::{Consumer, LayersReason};
 use crate::producer::{Layer, Producer};
 use crate::router::Router;
+use crate::speaker::AudioLevels;
 use crate::stats::{ConsumerStats, Drops, ProducerStats, TransportStats};
 use crate::table::Key;
 use crate::transport::{Credentials, RemoteDtls, WebRtcTransport};
@@ -101,6 +102,9 @@ pub struct ProducerSpec {
     pub is_screen: bool,
     /// Whether it starts paused.
     pub paused: bool,
+    /// Whether it is a microphone: heard only while it is among the loudest of its router, and told of in
+    /// [`EventKind::ActiveSpeaker`] and [`EventKind::AudioLevels`].
+    pub is_microphone: bool,
 }
 
 /// A consumer to be made.
@@ -151,6 +155,8 @@ pub enum Command {
     CreateRouter { id: ObjectId },
     /// Closes a router and everything in it.
     CloseRouter { router: Key<Router> },
+    /// Of the microphones that tell their levels, forwards only the `count` loudest; 0 forwards all, as at the start.
+    SetLoudest { router: Key<Router>, count: u8 },
     /// Makes a transport that waits for checks.
     CreateTransport { id: ObjectId, router: Key<Router> },
     /// Tells the peer's DTLS side; the handshake starts.
@@ -280,6 +286,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "levels are told several times a second, without allocation")]
 pub enum EventKind {
     /// ICE and DTLS are through; media flows.
     TransportConnected(ObjectId),
@@ -295,6 +302,10 @@ pub enum EventKind {
     PublishLayers(ObjectId, Vec<bool>),
     /// What the link to the viewer at a transport carries, when that changed.
     Bandwidth(ObjectId, Bandwidth),
+    /// The producer that leads the conversation changed; `None` when nobody does.
+    ActiveSpeaker(Option<ObjectId>),
+    /// Who is audible, about every 300 ms while somebody is; empty once when nobody is any more.
+    AudioLevels(AudioLevels),
     /// The router itself is closed; nothing follows.
     RouterClosed,
 }

@@ -7,12 +7,14 @@
 mod command;
 mod congestion;
 mod consumer;
+mod observer;
 mod outbox;
 mod producer;
 mod router;
 mod rtcp_in;
 mod rtcp_out;
 mod sharing;
+mod speaker;
 mod stats;
 mod table;
 mod timers;
@@ -30,6 +32,7 @@ pub use dimpl::{DtlsCertificate, Error as SetupError};
 pub use outbox::{Outbox, Path, Queued};
 pub use producer::{Layer, MAX_STREAMS, Producer};
 pub use router::Router;
+pub use speaker::{AudioLevels, MAX_AUDIO_LEVELS};
 pub use stats::{ConsumerStats, Drops, ProducerStats, StreamStats, TransportStats};
 pub use table::Key;
 pub use transport::{

@@ -9,6 +9,7 @@ use crate::congestion::Paced;
 use crate::consumer::{Admitted, As, Consumer};
 use crate::outbox::{Outbox, Path};
 use crate::producer::{Arrived, Incoming, KeyFrameRequest, Producer, StoredPacket};
+use crate::speaker::Speakers;
 use crate::table::Key;
 use crate::transport::{Plain, Received, WebRtcTransport};
 use crate::worker::{Worker, arm};
@@ -34,6 +35,15 @@ enum Ready<'a> {
 pub struct Router {
     pub(crate) id: ObjectId,
     pub(crate) transports: Vec<Key<WebRtcTransport>>,
+    pub(crate) speakers: Speakers,
+    /// When the microphones are observed next, as the timers count; `None` while all are quiet.
+    pub(crate) observe_tick: Option<u64>,
+}
+
+impl Router {
+    pub(crate) fn new(id: ObjectId) -> Self {
+        Self { id, transports: Vec::new(), speakers: Speakers::new(), observe_tick: None }
+    }
 }
 
 impl Worker {
@@ -78,7 +88,7 @@ impl Worker {
         if !target.is_rtx && producer.note_live(received_at, spatial) {
             self.aim_audience(now, target.producer);
         }
-        if arrived != Arrived::Nothing {
+        if arrived != Arrived::Nothing && self.is_heard(now, target.producer, target.stream, arrived) {
             self.waiting.push(Waiting { producer: target.producer, stream: target.stream, arrived });
             if self.waiting.len() == MAX_WAITING {
                 self.forward_waiting(now, out);

@@ -28,6 +28,13 @@ use crate::table::{Key, Table};
 use crate::timers::Timers;
 use crate::transport::{Checked, Credentials, DtlsEvent, DtlsSession, DtlsShared, Ice, RemoteDtls, WebRtcTransport};
 
+/// Whose deadline a timer is.
+#[derive(Clone, Copy)]
+pub(crate) enum Due {
+    Transport(Key<WebRtcTransport>),
+    Router(Key<Router>),
+}
+
 /// First report after a transport connects; later ones follow about every second.
 const FIRST_REPORT_AFTER: Duration = Duration::from_millis(300);
 
@@ -65,7 +72,7 @@ pub struct Worker {
     pub(crate) consumers: Table<Consumer>,
     pub(crate) by_path: HashMap<Path, Key<WebRtcTransport>, FixedState>,
     by_ufrag: HashMap<String, Key<WebRtcTransport>, FixedState>,
-    pub(crate) timers: Timers<Key<WebRtcTransport>>,
+    pub(crate) timers: Timers<Due>,
     /// Scratch space of the sharing out of links.
     pub(crate) claims: Vec<Claim<Key<Consumer>>>,
     pub(crate) events: Events,
@@ -164,7 +171,14 @@ impl Worker {
     /// Does everything whose time has come.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
         self.forward_waiting(now, out);
-        while let Some((tick, key)) = self.timers.pop_due(now) {
+        while let Some((tick, due)) = self.timers.pop_due(now) {
+            let key = match due {
+                Due::Transport(key) => key,
+                Due::Router(key) => {
+                    self.observe(now, key, tick);
+                    continue;
+                }
+            };
             let Some(transport) = self.transports.get_mut(key) else { continue };
             if transport.armed_tick != Some(tick) {
                 continue;
@@ -344,16 +358,12 @@ impl Worker {
 }
 
 /// Has the wheel know a transport's deadline, if that is sooner than what it knows.
-pub(crate) fn arm(
-    timers: &mut Timers<Key<WebRtcTransport>>,
-    key: Key<WebRtcTransport>,
-    transport: &mut WebRtcTransport,
-) {
+pub(crate) fn arm(timers: &mut Timers<Due>, key: Key<WebRtcTransport>, transport: &mut WebRtcTransport) {
     let Some(at) = transport.deadline() else { return };
     let tick = timers.tick(at);
     if transport.armed_tick.is_none_or(|armed| tick < armed) {
         transport.armed_tick = Some(tick);
-        timers.arm(key, tick);
+        timers.arm(Due::Transport(key), tick);
     }
 }
 
@@ -366,11 +376,12 @@ impl Worker {
     pub fn handle_command(&mut self, now: Instant, command: Command, out: &mut Outbox) -> Result<Reply, CommandError> {
         self.forward_waiting(now, out);
         let reply = match command {
-            Command::CreateRouter { id } => Reply::Router(self.routers.insert(Router { id, transports: Vec::new() })),
+            Command::CreateRouter { id } => Reply::Router(self.routers.insert(Router::new(id))),
             Command::CloseRouter { router } => {
                 self.close_router(now, router, out);
                 Reply::Done
             }
+            Command::SetLoudest { router, count } => self.set_loudest(now, router, count)?,
             Command::CreateTransport { id, router } => self.create_transport(now, id, router)?,
             Command::ConnectTransport { transport, remote } => self.connect_transport(now, transport, remote, out)?,
             Command::RestartIce { transport } => self.restart_ice(transport)?,
@@ -479,6 +490,7 @@ impl Worker {
         transport.check_producer(spec)?;
         let producer = self.producers.insert(Producer::new(transport.router, key, spec));
         transport.add_producer(producer, spec, epoch);
+        self.update_microphone(producer);
         Ok(Reply::Producer(producer))
     }
 
@@ -486,6 +498,7 @@ impl Worker {
         let producer = self.producers.get_mut(key).ok_or(CommandError::NoProducer)?;
         producer.paused = paused;
         self.aim_audience(now, key);
+        self.update_microphone(key);
         Ok(Reply::Done)
     }
 
@@ -630,6 +643,9 @@ impl Worker {
 
     fn close_producer(&mut self, key: Key<Producer>, announce: bool) {
         let Some(producer) = self.producers.remove(key) else { return };
+        if let (Some(mic), Some(router)) = (producer.microphone, self.routers.get_mut(producer.router)) {
+            router.speakers.remove(mic);
+        }
         for consumer in producer.audience {
             self.close_consumer(consumer, announce);
         }
@@ -674,11 +690,19 @@ impl Worker {
         for (_, router) in self.routers.iter() {
             assert!(router.transports.iter().all(|&key| self.transports.get(key).is_some()));
         }
+        let mut microphones = 0;
         for (key, producer) in self.producers.iter() {
             let transport = self.transports.get(producer.transport).expect("its transport lives");
             assert!(transport.producers.contains(&key));
             assert!(producer.audience.iter().all(|&key| self.consumers.get(key).is_some()));
+            if let Some(mic) = producer.microphone {
+                let router = self.routers.get(producer.router).expect("its router lives");
+                assert_eq!(router.speakers.producer(mic), Some(producer.id), "its router hears it");
+                microphones += 1;
+            }
         }
+        let heard: usize = self.routers.iter().map(|(_, router)| router.speakers.len()).sum();
+        assert_eq!(heard, microphones, "every microphone belongs to a producer");
         for (key, consumer) in self.consumers.iter() {
             let transport = self.transports.get(consumer.transport).expect("its transport lives");
             assert!(transport.consumers.contains(&key));

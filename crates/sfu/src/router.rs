@@ -66,6 +66,17 @@ pub enum RouterEvent {
         /// What it carries.
         bandwidth: Bandwidth,
     },
+    /// Who leads the conversation changed.
+    ActiveSpeaker {
+        /// The microphone; `None` while nobody leads.
+        producer: Option<ProducerId>,
+    },
+    /// Who is audible, about every 300 ms while somebody is.
+    AudioLevels {
+        /// Microphones and their mean levels in dBov (−127 to 0), the loudest first, at most ten; empty once when all are
+        /// silent.
+        levels: Vec<(ProducerId, i8)>,
+    },
     /// The worker failed: every object of this router is gone, make a new router.
     WorkerDied,
 }
@@ -175,6 +186,16 @@ impl Router {
             next_ssrc: AtomicU32::new(rand::rng().random()),
             next_mid: AtomicU32::new(0),
         }))
+    }
+
+    /// Of the microphones, forwards only the `count` loudest at a time; 0 forwards all, as at the start. One that does not
+    /// tell its level (RFC 6464) is always forwarded.
+    ///
+    /// # Errors
+    /// When the worker is gone.
+    pub async fn set_loudest(&self, count: u8) -> Result<(), WorkerError> {
+        let command = Command::SetLoudest { router: self.0.key, count };
+        self.0.link.tell(self.incarnation(), command).await.map(drop)
     }
 
     pub(crate) fn incarnation(&self) -> Incarnation {

@@ -234,6 +234,10 @@ impl Thread {
                 }
                 EventKind::PublishLayers(id, active) => RouterEvent::PublishLayers { producer: id.into(), active },
                 EventKind::Bandwidth(id, bandwidth) => RouterEvent::Bandwidth { transport: id.into(), bandwidth },
+                EventKind::ActiveSpeaker(id) => RouterEvent::ActiveSpeaker { producer: id.map(Into::into) },
+                EventKind::AudioLevels(levels) => RouterEvent::AudioLevels {
+                    levels: levels.as_slice().iter().map(|&(id, dbov)| (id.into(), dbov)).collect(),
+                },
                 EventKind::RouterClosed => {
                     // Its stream of events ends when the sender is dropped here.
                     self.subscribers.swap_remove(index);

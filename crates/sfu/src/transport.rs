@@ -49,6 +49,8 @@ pub struct ProducerOptions {
     pub paused: bool,
     /// Whether it is a screen: its viewers rather do without faces than without it.
     pub is_screen: bool,
+    /// Whether it is a microphone, for [`Router::set_loudest`] and the events about who speaks.
+    pub is_microphone: bool,
 }
 
 /// A picture on a viewer's screen.
@@ -167,7 +169,7 @@ impl WebRtcTransport {
     /// When a field is wrong, the router knows no such codec, an SSRC is in use, or the transport is
     /// closed.
     pub async fn produce(&self, options: ProducerOptions) -> Result<Producer, ProduceError> {
-        let ProducerOptions { kind, rtp_parameters, paused, is_screen } = options;
+        let ProducerOptions { kind, rtp_parameters, paused, is_screen, is_microphone } = options;
         let invalid = |error: &dyn std::fmt::Display| ProduceError::Invalid(error.to_string());
         let capabilities = ortc::router_rtp_capabilities();
         let mapping = ortc::producer_mapping(kind, &rtp_parameters, capabilities, || self.take_ssrc())
@@ -177,7 +179,7 @@ impl WebRtcTransport {
         // All that comes by one transport is one participant's: played in sync.
         let consumable = ortc::consumable_rtp_parameters(&rtp_parameters, capabilities, &mapping, &self.0.cname);
         let id = id::fresh();
-        let spec = ProducerSpec { paused, is_screen, ..producer_spec(id, kind, streams) };
+        let spec = ProducerSpec { paused, is_screen, is_microphone, ..producer_spec(id, kind, streams) };
         let command = Command::Produce { transport: self.0.key, spec: Box::new(spec) };
         let (result, pending) = self.0.link.ask(self.of(), command).await?;
         let Reply::Producer(key) = result.map_err(WorkerError::from)? else {
@@ -341,5 +343,6 @@ fn producer_spec(id: ObjectId, kind: MediaKind, streams: ortc::ProducerStreams) 
         dependency: mode.dependency,
         is_screen: false,
         paused: false,
+        is_microphone: false,
     }
 }

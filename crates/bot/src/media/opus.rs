@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use wire::extension::AudioLevel;
+
 use super::stamp::Stamp;
 
 /// Time from one packet to the next.
@@ -12,6 +14,12 @@ pub(crate) const CLOCK_RATE: u32 = 48_000;
 
 /// Table of contents of a 20 ms fullband mono frame (RFC 6716 §3.1, configuration 15).
 const TOC: u8 = 15 << 3;
+
+/// A level from which a sender calls it speech, in dB below full scale.
+const SPEECH_LEVEL: u8 = 60;
+
+/// Level of digital silence.
+const SILENCE: u8 = 127;
 
 /// In silence one comfort noise packet comes this many frames after another; libopus sends one every 400 ms.
 const COMFORT_NOISE_EVERY: u32 = 20;
@@ -24,11 +32,13 @@ pub struct OpusSettings {
     /// Times of speech and of silence, one after the other; `None` speaks always. In silence nearly nothing is sent
     /// (DTX).
     pub talk_and_pause: Option<(Duration, Duration)>,
+    /// Level of what is not silence, in dB below full scale: a quiet room has 80 or more.
+    pub dbov_below: u8,
 }
 
 impl Default for OpusSettings {
     fn default() -> Self {
-        Self { packet_len: 80, talk_and_pause: None }
+        Self { packet_len: 80, talk_and_pause: None, dbov_below: 30 }
     }
 }
 
@@ -57,6 +67,20 @@ pub(crate) struct Voice {
 impl Voice {
     pub(crate) fn new(settings: OpusSettings) -> Self {
         Self { settings, frames: 0, spoken: 0, silent_for: 1 }
+    }
+
+    /// Changes how loud it is.
+    pub(crate) fn set_level(&mut self, dbov_below: u8) {
+        self.settings.dbov_below = dbov_below;
+    }
+
+    /// What is written beside a packet (RFC 6464).
+    pub(crate) fn level(&self, encoded: Encoded) -> AudioLevel {
+        let dbov_below = match encoded {
+            Encoded::Speech { .. } => self.settings.dbov_below,
+            Encoded::ComfortNoise | Encoded::Nothing => SILENCE,
+        };
+        AudioLevel { voice: dbov_below <= SPEECH_LEVEL, dbov_below }
     }
 
     /// Appends the payload of the next 20 ms to `out`.

@@ -348,6 +348,13 @@ impl Peer {
         }
     }
 
+    /// Changes how loud a voice is, in dB below full scale.
+    pub fn set_level(&mut self, id: SourceId, dbov_below: u8) {
+        if let Some(source) = self.sources.get_mut(&id) {
+            source.set_level(dbov_below);
+        }
+    }
+
     /// Stops or starts one stream of a source, as a browser does that has no bandwidth for it.
     pub fn stop_stream(&mut self, id: SourceId, stream: usize, stopped: bool) {
         if let Some(source) = self.sources.get_mut(&id) {

@@ -45,6 +45,8 @@ pub struct Quality {
     pub empty: u64,
     /// Audio packets that say that it is silent.
     pub silent: u64,
+    /// Audio packets that say that sound begins: the marker bit (RFC 3551 §4.1).
+    pub talkspurts: u64,
     /// Frames (of audio: packets of speech) that arrived whole.
     pub frames: u64,
     /// Of those, frames at which a decoder can start.
@@ -184,6 +186,7 @@ impl Viewer {
         if self.newest_audio.is_none_or(|(seq, _)| arrival.seq > seq) {
             self.newest_audio = Some((arrival.seq, arrival.timestamp));
         }
+        self.quality.talkspurts += u64::from(arrival.marker);
         if opus::is_dtx(arrival.payload) {
             self.quality.silent += 1;
             return;

@@ -55,6 +55,8 @@ pub struct Limits {
     pub rooms: u32,
     /// Seats of each.
     pub room_capacity: u32,
+    /// Microphones of a room that are heard at a time; 0: all.
+    pub loudest: u8,
     /// Guests of one address in a minute.
     pub guests_per_minute: u32,
     /// Characters of a display name.
@@ -230,6 +232,7 @@ impl Limits {
         Ok(Self {
             rooms: sources.find("STUDYHALL_ROOMS").number(1..=1_000)?,
             room_capacity: sources.find("STUDYHALL_ROOM_CAPACITY").number(1..=1_000)?,
+            loudest: sources.find("STUDYHALL_LOUDEST").number(0..=255)?,
             guests_per_minute: sources.find("STUDYHALL_GUESTS_PER_MINUTE").number(1..=1_000_000)?,
             display_name: sources.find("STUDYHALL_MAX_DISPLAY_NAME").number(1..=500)?,
             connections: sources.find("STUDYHALL_MAX_CONNECTIONS").number(1..=1_000_000)?,

@@ -28,7 +28,7 @@ fn with_nothing_set_everything_has_its_default() {
     assert_eq!(config.consent_timeout.as_secs(), 30);
     assert!(config.jwt_secret.is_none());
     assert!(config.workers >= 1);
-    assert_eq!((config.limits.rooms, config.limits.room_capacity), (10, 50));
+    assert_eq!((config.limits.rooms, config.limits.room_capacity, config.limits.loudest), (10, 50, 5));
     assert_eq!(loaded.notes, [] as [String; 0]);
 }
 
@@ -114,6 +114,7 @@ fn a_wrong_value_names_the_setting_the_value_and_what_is_allowed() {
         ("STUDYHALL_ALLOWED_ORIGINS", "*", "origins such as"),
         ("STUDYHALL_TRUSTED_PROXIES", "10.0.0.0/33", "prefixes such as 10.0.0.0/8"),
         ("STUDYHALL_ROOM_CAPACITY", "0", number),
+        ("STUDYHALL_LOUDEST", "256", "from 0 to 255"),
         ("STUDYHALL_GUESTS_PER_MINUTE", "many", number),
         ("STUDYHALL_MAX_MESSAGE_BYTES", "1", number),
         ("STUDYHALL_LOG", "loud=very", "a filter such as"),

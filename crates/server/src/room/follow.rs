@@ -33,6 +33,8 @@ async fn follow(room: Weak<Room>, router: RouterId, mut events: RouterEvents) {
             }
             RouterEvent::ProducerClosed { producer } => room.producer_closed(&producer),
             RouterEvent::ConsumerClosed { consumer } => room.consumer_closed(&consumer),
+            RouterEvent::ActiveSpeaker { producer } => room.active_speaker(producer.as_ref()),
+            RouterEvent::AudioLevels { levels } => room.audio_levels(&levels),
             RouterEvent::WorkerDied => break,
             // Which layer is sent is told to clients once they can ask for one by what they show.
             _ => {}

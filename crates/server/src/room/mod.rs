@@ -34,6 +34,8 @@ use state::{Effect, Full, State, To};
 /// A room.
 pub(crate) struct Room {
     id: String,
+    /// Microphones that are heard at a time; 0: all.
+    loudest: u8,
     workers: Arc<Workers>,
     bell: Arc<Bell>,
     inner: Mutex<Inner>,
@@ -69,11 +71,11 @@ pub(crate) struct Consumable {
 }
 
 impl Room {
-    fn new(state: State, workers: Arc<Workers>, bell: Arc<Bell>) -> Arc<Self> {
+    fn new(state: State, loudest: u8, workers: Arc<Workers>, bell: Arc<Bell>) -> Arc<Self> {
         let id = state.info().id;
         let inner = Inner { state, seats: HashMap::new(), router: None };
         let making_router = tokio::sync::Mutex::new(());
-        Arc::new(Self { id, workers, bell, inner: Mutex::new(inner), making_router })
+        Arc::new(Self { id, loudest, workers, bell, inner: Mutex::new(inner), making_router })
     }
 
     /// Its name in addresses.
@@ -160,6 +162,7 @@ impl Room {
             self.router_died(&failed);
         }
         let (router, events) = self.workers.create_router().await?;
+        router.set_loudest(self.loudest).await?;
         let following = Following::start(Arc::downgrade(self), router.id().clone(), events);
         let mut inner = self.lock();
         if inner.seats.is_empty() {
@@ -347,6 +350,21 @@ impl Room {
         }
     }
 
+    /// Tells who leads the conversation.
+    fn active_speaker(&self, producer: Option<&ProducerId>) {
+        let mut inner = self.lock();
+        let effects = inner.state.set_active_speaker(producer.map(AsRef::as_ref)).into_iter().collect();
+        inner.emit(self, effects);
+    }
+
+    /// Tells who is audible.
+    fn audio_levels(&self, levels: &[(ProducerId, i8)]) {
+        let mut inner = self.lock();
+        let levels = levels.iter().map(|(producer, dbov)| (producer.as_ref(), *dbov));
+        let effects = vec![inner.state.audio_levels(levels)];
+        inner.emit(self, effects);
+    }
+
     /// The room's worker failed: everybody keeps their seat and makes their transports anew, on a new router.
     fn router_died(&self, router: &RouterId) {
         let mut inner = self.lock();
@@ -417,7 +435,9 @@ impl Inner {
                     To::All => true,
                 };
                 let Some(outlet) = entry.outlet.as_ref().filter(|_| hears) else { continue };
-                if !outlet.emit(&event) && !stuck.contains(id) {
+                // Levels are stale when the next ones come: who misses some has missed nothing.
+                let matters = !matches!(event, RoomEvent::AudioLevels(_));
+                if !outlet.emit(&event) && matters && !stuck.contains(id) {
                     stuck.push(id.clone());
                 }
             }

@@ -30,7 +30,7 @@ impl Registry {
                 let id = format!("study-room-{number}");
                 let name = format!("Study Room {number}");
                 let state = State::new(id, name, String::new(), limits.room_capacity);
-                Room::new(state, Arc::clone(workers), Arc::clone(bell))
+                Room::new(state, limits.loudest, Arc::clone(workers), Arc::clone(bell))
             })
             .collect();
         let by_id = rooms.iter().enumerate().map(|(index, room)| (room.id().to_owned(), index)).collect();

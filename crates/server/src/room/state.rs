@@ -4,8 +4,9 @@
 use std::fmt;
 
 use crate::signal::messages::{
-    ConsumerClosed, ErrorEvent, LeaveReason, NewProducer, Participant, Presence, ProducerOf, RecommendAudioOnly, Role,
-    RoomEvent, RoomInfo, RoomState, SelfInfo, ServerDraining, Source, UserJoined, UserLeft, UserUpdated,
+    ActiveSpeaker, ConsumerClosed, ErrorEvent, LeaveReason, NewProducer, Participant, ParticipantLevel, Presence,
+    ProducerOf, RecommendAudioOnly, Role, RoomEvent, RoomInfo, RoomState, SelfInfo, ServerDraining, Source, UserJoined,
+    UserLeft, UserUpdated,
 };
 
 /// Above this many people, cameras are advised against.
@@ -138,12 +139,14 @@ pub(crate) struct State {
     capacity: u32,
     /// In the order of their coming; as many as `capacity`, so looking through them is cheap.
     seats: Vec<Seat>,
+    /// Who leads the conversation, as everybody was told.
+    active_speaker: Option<ParticipantId>,
 }
 
 impl State {
     /// An empty room.
     pub(crate) fn new(id: String, name: String, topic: String, capacity: u32) -> Self {
-        Self { id, name, topic, capacity, seats: Vec::new() }
+        Self { id, name, topic, capacity, seats: Vec::new(), active_speaker: None }
     }
 
     /// What can be told to anybody.
@@ -205,6 +208,11 @@ impl State {
         for seat in &self.seats {
             effects.extend(seat.producers.iter().map(|producer| to_newcomer(seat.new_producer(producer))));
         }
+        if let Some(speaker) = &self.active_speaker {
+            effects.push(to_newcomer(RoomEvent::ActiveSpeaker(ActiveSpeaker {
+                participant_id: Some(speaker.to_string()),
+            })));
+        }
         let joined = RoomEvent::UserJoined(UserJoined { participant, occupancy });
         effects.push(Effect { to: To::Others(id.clone()), event: joined });
         effects.extend(self.audio_only(id));
@@ -229,6 +237,9 @@ impl State {
         let occupancy = self.occupancy();
         let left = RoomEvent::UserLeft(UserLeft { participant_id, occupancy, reason });
         effects.push(Effect { to: To::All, event: left });
+        if self.active_speaker.as_ref() == Some(id) {
+            effects.extend(self.set_active_speaker(None));
+        }
         Some(effects)
     }
 
@@ -282,7 +293,7 @@ impl State {
 
     /// The media server lost everything: all producers are gone, all seats are kept.
     pub(crate) fn lose_media(&mut self, told: ErrorEvent) -> Vec<Effect> {
-        let mut effects = Vec::new();
+        let mut effects: Vec<_> = self.set_active_speaker(None).into_iter().collect();
         for seat in &mut self.seats {
             let before = seat.presences();
             for producer in std::mem::take(&mut seat.producers) {
@@ -293,6 +304,30 @@ impl State {
         }
         effects.push(Effect { to: To::All, event: RoomEvent::Error(told) });
         effects
+    }
+
+    /// The owner of this microphone leads the conversation now, or nobody does; what everybody is told if that is new.
+    pub(crate) fn set_active_speaker(&mut self, producer_id: Option<&str>) -> Option<Effect> {
+        let speaker = producer_id.and_then(|id| self.producer(id)).map(|(owner, _)| owner.clone());
+        if speaker == self.active_speaker {
+            return None;
+        }
+        let participant_id = speaker.as_ref().map(ToString::to_string);
+        self.active_speaker = speaker;
+        Some(Effect { to: To::All, event: RoomEvent::ActiveSpeaker(ActiveSpeaker { participant_id }) })
+    }
+
+    /// Who is audible, the loudest first: each participant once, with their loudest microphone.
+    pub(crate) fn audio_levels<'a>(&self, levels: impl Iterator<Item = (&'a str, i8)>) -> Effect {
+        let mut audible: Vec<ParticipantLevel> = Vec::new();
+        for (producer_id, dbov) in levels {
+            let Some((owner, _)) = self.producer(producer_id) else { continue };
+            let participant_id = owner.to_string();
+            if audible.iter().all(|other| other.participant_id != participant_id) {
+                audible.push(ParticipantLevel { participant_id, dbov });
+            }
+        }
+        Effect { to: To::All, event: RoomEvent::AudioLevels(audible) }
     }
 
     /// Advice for this one, when the room is that full.
@@ -484,5 +519,51 @@ mod tests {
         assert_eq!(names(&effects, &To::Others(alice)), ["producer-closed", "user-updated"]);
         assert_eq!(room.occupancy(), 1);
         assert!(room.producer("p1").is_none());
+    }
+
+    fn active_speaker(participant_id: Option<&ParticipantId>) -> Effect {
+        let participant_id = participant_id.map(ToString::to_string);
+        Effect { to: To::All, event: RoomEvent::ActiveSpeaker(ActiveSpeaker { participant_id }) }
+    }
+
+    #[test]
+    fn who_leads_is_told_once_and_to_newcomers() {
+        let mut room = room(9);
+        let alice = join(&mut room, "Alice");
+        room.add_producer(&alice, producer("p1", Source::Mic)).unwrap();
+        assert_eq!(room.set_active_speaker(None), None);
+        assert_eq!(room.set_active_speaker(Some("p1")), Some(active_speaker(Some(&alice))));
+        assert_eq!(room.set_active_speaker(Some("p1")), None);
+        let bob = sit(&mut room, "Bob");
+        let effects = room.enter(2_000, &bob);
+        assert_eq!(names(&effects, &To::One(bob)), ["room-state", "new-producer", "active-speaker"]);
+        assert_eq!(room.set_active_speaker(Some("closed meanwhile")), Some(active_speaker(None)));
+    }
+
+    #[test]
+    fn who_is_gone_does_not_lead() {
+        let mut room = room(9);
+        let (alice, bob) = (join(&mut room, "Alice"), join(&mut room, "Bob"));
+        for (id, name) in [(&alice, "p1"), (&bob, "p2")] {
+            room.add_producer(id, producer(name, Source::Mic)).unwrap();
+        }
+        room.set_active_speaker(Some("p1"));
+        assert_eq!(room.leave(&alice, LeaveReason::Left).unwrap().pop(), Some(active_speaker(None)));
+        room.set_active_speaker(Some("p2"));
+        let told = ErrorEvent { code: "X".into(), message: "x".into(), retry_after_ms: None };
+        assert_eq!(room.lose_media(told)[0], active_speaker(None));
+    }
+
+    #[test]
+    fn each_participant_has_one_level_and_strangers_none() {
+        let mut room = room(9);
+        let (alice, bob) = (join(&mut room, "Alice"), join(&mut room, "Bob"));
+        for (id, name) in [(&alice, "p1"), (&alice, "p2"), (&bob, "p3")] {
+            room.add_producer(id, producer(name, Source::Mic)).unwrap();
+        }
+        let level = |id: &ParticipantId, dbov| ParticipantLevel { participant_id: id.to_string(), dbov };
+        let effect = room.audio_levels([("p2", -10), ("p3", -20), ("gone", -25), ("p1", -30)].into_iter());
+        assert_eq!(effect.event, RoomEvent::AudioLevels(vec![level(&alice, -10), level(&bob, -20)]));
+        assert_eq!(effect.to, To::All);
     }
 }

@@ -130,6 +130,7 @@ impl Caller {
             rtp_parameters: request.rtp_parameters,
             paused,
             is_screen: source == Source::Screen,
+            is_microphone: source == Source::Mic,
         };
         let producer = transport.produce(options).await?;
         let producer_id = producer.id().to_string();

@@ -54,7 +54,15 @@ fn generate() -> String {
     macro_rules! add { ($($t:ty),* $(,)?) => { $(declarations.add::<$t>();)* }; }
     add!(RoomAuth, RefusalAnswer, http::CreateGuest, http::Guest, http::RoomList, http::Problem);
     add!(m::RoomState, m::UserJoined, m::UserLeft, m::UserUpdated, m::NewProducer, m::ProducerOf);
-    add!(m::ConsumerClosed, m::RecommendAudioOnly, m::ErrorEvent, m::ServerDraining, m::LobbyState);
+    add!(
+        m::ActiveSpeaker,
+        m::ParticipantLevel,
+        m::ConsumerClosed,
+        m::RecommendAudioOnly,
+        m::ErrorEvent,
+        m::ServerDraining,
+        m::LobbyState
+    );
     add!(m::RoomOccupancy, m::CreateTransport, m::ConnectTransport, m::Produce, m::Consume);
     add!(m::ConsumerIds, m::ProducerIdOnly, m::ConsumerIdOnly, m::SetPreferredLayers);
     add!(m::TransportIdOnly, m::GetStats, m::RtpCapabilitiesAnswer, m::TransportAnswer);

@@ -14,3 +14,4 @@ mod lifecycle;
 mod limits;
 mod media;
 mod peer;
+mod speaking;

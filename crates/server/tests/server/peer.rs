@@ -1,18 +1,27 @@
-//! A media peer that only connects and stays: str0m over a real socket, for what a room does when media come and go.
+//! A media peer that connects and stays, and may speak: str0m over a real socket, for what a room does when media come and go.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use str0m::media::MediaKind;
 use str0m::net::{Protocol, Receive};
-use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc};
+use str0m::rtp::{Extension, ExtensionValues, RtpWrite, Ssrc};
+use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
 use tokio::net::UdpSocket;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 use super::client::Client;
 use super::harness::soon;
+
+/// Ids of the header extensions that a speaker sends.
+const LEVEL_ID: u8 = 1;
+const MID_ID: u8 = 4;
+
+/// A packet of speech comes this often.
+const FRAME: Duration = Duration::from_millis(20);
 
 /// A transport of a client, connected to the media server until it is dropped.
 pub(crate) struct Peer {
@@ -37,6 +46,25 @@ impl Peer {
         peer
     }
 
+    /// Makes a transport and a microphone for the client, connects it, and speaks at this level in dBov without a pause.
+    /// The microphone's id comes with it.
+    pub(crate) async fn speak(client: &Client, dbov: i8) -> (Self, Value) {
+        let voice = Voice { ssrc: rand::random::<u32>() | 1, dbov, packets: 0 };
+        let ssrc = voice.ssrc;
+        let (peer, connected) = Self::prepare_with(client, |_| {}, Some(voice)).await;
+        peer.go();
+        soon("the media connection", connected).await.unwrap();
+        let mut parameters: Value =
+            serde_json::from_str(&super::media::OPUS.replace("SSRC", &ssrc.to_string())).unwrap();
+        let uri = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+        let level = json!({ "uri": uri, "id": LEVEL_ID, "encrypt": false, "parameters": {} });
+        parameters["headerExtensions"].as_array_mut().unwrap().push(level);
+        let request = json!({ "transportId": peer.transport_id, "kind": "audio", "rtpParameters": parameters });
+        let answer = client.request("produce", &request).await;
+        assert!(answer["producerId"].is_string(), "{answer}");
+        (peer, answer["producerId"].clone())
+    }
+
     /// Makes a transport for the client, and announces a certificate that is not the one it will show.
     pub(crate) async fn with_wrong_fingerprint(client: &Client) -> Self {
         let wrong = ["AB"; 32].join(":");
@@ -44,12 +72,25 @@ impl Peer {
     }
 
     async fn prepare(client: &Client, change: impl Fn(&mut Value)) -> (Self, oneshot::Receiver<()>) {
+        Self::prepare_with(client, change, None).await
+    }
+
+    async fn prepare_with(
+        client: &Client,
+        change: impl Fn(&mut Value),
+        voice: Option<Voice>,
+    ) -> (Self, oneshot::Receiver<()>) {
         let answer = client.request("create-transport", &json!({ "direction": "send" })).await;
         let transport = &answer["transport"];
         let transport_id = transport["id"].as_str().unwrap().to_owned();
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let local = socket.local_addr().unwrap();
-        let (rtc, mut dtls_parameters) = rtc(transport, local);
+        let (mut rtc, mut dtls_parameters) = rtc(transport, local);
+        if let Some(voice) = &voice {
+            let mut api = rtc.direct_api();
+            api.declare_media("0".into(), MediaKind::Audio);
+            api.declare_stream_tx(Ssrc::from(voice.ssrc), None, "0".into(), None);
+        }
         change(&mut dtls_parameters);
         let request = json!({ "transportId": transport_id, "dtlsParameters": dtls_parameters });
         let answer = client.request("connect-transport", &request).await;
@@ -59,7 +100,7 @@ impl Peer {
         let started = Arc::clone(&start);
         let running = tokio::spawn(async move {
             started.notified().await;
-            run(rtc, socket, local, connected).await;
+            run(rtc, socket, local, (connected, voice)).await;
         });
         (Self { transport_id, running, start }, is_connected)
     }
@@ -72,7 +113,9 @@ impl Peer {
 
 fn rtc(transport: &Value, local: SocketAddr) -> (Rtc, Value) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let mut rtc = Rtc::new(Instant::now());
+    let config = RtcConfig::new().set_rtp_mode(true).clear_extension_map();
+    let config = config.set_extension(LEVEL_ID, Extension::AudioLevel).set_extension(MID_ID, Extension::RtpMid);
+    let mut rtc = config.build(Instant::now());
     rtc.add_local_candidate(Candidate::host(local, "udp").unwrap()).unwrap();
     let candidate = &transport["iceCandidates"][0];
     let port = candidate["port"].as_u64().unwrap() as u16;
@@ -93,8 +136,33 @@ fn rtc(transport: &Value, local: SocketAddr) -> (Rtc, Value) {
     (rtc, json!({ "role": "client", "fingerprints": fingerprints }))
 }
 
-async fn run(mut rtc: Rtc, socket: UdpSocket, local: SocketAddr, connected: oneshot::Sender<()>) {
+/// Somebody who speaks all the time.
+struct Voice {
+    ssrc: u32,
+    dbov: i8,
+    packets: u32,
+}
+
+impl Voice {
+    fn speak(&mut self, rtc: &mut Rtc) {
+        self.packets += 1;
+        let values =
+            ExtensionValues { audio_level: Some(self.dbov), voice_activity: Some(true), ..ExtensionValues::default() };
+        let seq = u64::from(self.packets);
+        let packet = RtpWrite::new(111.into(), seq.into(), self.packets * 960, Instant::now(), vec![0x78, 1, 2, 3]);
+        let mut api = rtc.direct_api();
+        api.stream_tx(&Ssrc::from(self.ssrc)).unwrap().write_rtp(packet.ext_vals(values));
+    }
+}
+
+async fn run(
+    mut rtc: Rtc,
+    socket: UdpSocket,
+    local: SocketAddr,
+    (connected, mut voice): (oneshot::Sender<()>, Option<Voice>),
+) {
     let mut connected = Some(connected);
+    let mut frames = tokio::time::interval(FRAME);
     let mut buffer = vec![0; 2_000];
     while rtc.is_alive() {
         let deadline = match rtc.poll_output().unwrap() {
@@ -111,6 +179,10 @@ async fn run(mut rtc: Rtc, socket: UdpSocket, local: SocketAddr, connected: ones
         };
         tokio::select! {
             () = tokio::time::sleep_until(deadline.into()) => {
+                rtc.handle_input(Input::Timeout(Instant::now())).unwrap();
+            }
+            _ = frames.tick(), if voice.is_some() && connected.is_none() => {
+                voice.as_mut().unwrap().speak(&mut rtc);
                 rtc.handle_input(Input::Timeout(Instant::now())).unwrap();
             }
             received = socket.recv_from(&mut buffer) => {

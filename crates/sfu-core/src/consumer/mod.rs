@@ -301,7 +301,10 @@ impl Consumer {
             Verdict::Forward => {
                 let limit = self.selection.limit();
                 let shift = Shift { limit, ..self.numbering.shift() };
-                if self.numbering.is_jump(seq, MAX_JUMP) {
+                let resumed_from = streams.get(usize::from(stream)).and_then(|stream| stream.resumed_from);
+                if let Some(from) = resumed_from.filter(|&from| from <= seq && self.numbering.is_newest(from)) {
+                    self.numbering.start(stream, from, Shift { talkspurt: Some(from), ..shift });
+                } else if self.numbering.is_jump(seq, MAX_JUMP) {
                     self.numbering.start(stream, seq, shift);
                 } else if shift != self.numbering.shift() {
                     self.numbering.change(seq, shift);

@@ -12,6 +12,9 @@ use crate::producer::Layer;
 /// each run of packets left out: with temporal layers left out that is at each frame, so that this reaches back 4 s.
 const MAX_SEGMENTS: usize = 128;
 
+/// Segments that there is room for from the start: enough where no layers are left out.
+const USUAL_SEGMENTS: usize = 8;
+
 /// What is added, modulo their widths, to the fields of the packets of one segment; and which of them are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shift {
@@ -25,11 +28,13 @@ pub(crate) struct Shift {
     pub(crate) frame_number: u16,
     /// The best layer, within its stream, that is sent.
     pub(crate) limit: Layer,
+    /// The packet whose marker bit is set, because nothing was sent before it for a while (RFC 3551 §4.1).
+    pub(crate) talkspurt: Option<ExtSeqNo>,
 }
 
 impl Default for Shift {
     fn default() -> Self {
-        Self { timestamp: 0, picture_id: 0, tl0_pic_idx: 0, frame_number: 0, limit: Layer::HIGHEST }
+        Self { timestamp: 0, picture_id: 0, tl0_pic_idx: 0, frame_number: 0, limit: Layer::HIGHEST, talkspurt: None }
     }
 }
 
@@ -55,7 +60,7 @@ pub(crate) struct Numbering {
 impl Numbering {
     /// `first` is the first outgoing number.
     pub(crate) fn new(first: ExtSeqNo) -> Self {
-        Self { segments: Vec::with_capacity(MAX_SEGMENTS), next: first, newest: ExtSeqNo::new(0) }
+        Self { segments: Vec::with_capacity(USUAL_SEGMENTS), next: first, newest: ExtSeqNo::new(0) }
     }
 
     /// Begins a segment: the incoming number `from` of `stream` becomes the next outgoing number.

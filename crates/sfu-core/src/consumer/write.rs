@@ -104,7 +104,7 @@ impl Consumer {
             None => (self.spec.ssrc, self.spec.payload_type, numbers.seq),
         };
         let fields = HeaderFields {
-            marker: !numbers.is_empty && (packet.meta.marker || self.ends_picture(packet, numbers.shift.limit)),
+            marker: !numbers.is_empty && self.is_marked(packet, numbers.shift),
             payload_type,
             seq: seq.truncate(),
             timestamp: packet.meta.timestamp.wrapping_add(numbers.shift.timestamp),
@@ -191,6 +191,10 @@ impl Consumer {
             }
         }
         writer.finish()
+    }
+
+    fn is_marked(&self, packet: &StoredPacket<'_>, shift: Shift) -> bool {
+        packet.meta.marker || shift.talkspurt == Some(packet.meta.seq) || self.ends_picture(packet, shift.limit)
     }
 
     /// Whether the packet is the last of its picture now that the spatial layers above are left out.

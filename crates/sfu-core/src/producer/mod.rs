@@ -20,6 +20,7 @@ use wire::ortc::SpatialDependency;
 use crate::command::{MediaKind, ObjectId, ProducerSpec};
 use crate::consumer::{Consumer, Shape};
 use crate::router::Router;
+use crate::speaker::MicId;
 use crate::stats::ProducerStats;
 use crate::table::Key;
 use crate::transport::WebRtcTransport;
@@ -50,6 +51,12 @@ pub struct Producer {
     heard: [Heard; MAX_STREAMS],
     dependency: SpatialDependency,
     pub(crate) wanted: Wanted,
+    /// Whether it takes part in the choice of the loudest.
+    pub(crate) is_microphone: bool,
+    /// Its place among its router's microphones while it is not paused.
+    pub(crate) microphone: Option<MicId>,
+    /// Whether the last packet of the microphone was for its audience.
+    pub(crate) is_heard: bool,
 }
 
 /// When a spatial layer was heard last.
@@ -82,6 +89,9 @@ impl Producer {
             heard: [Heard::default(); MAX_STREAMS],
             dependency: spec.dependency,
             wanted: Wanted::new(),
+            is_microphone: spec.is_microphone,
+            microphone: None,
+            is_heard: true,
         }
     }
 

@@ -53,6 +53,8 @@ pub(crate) struct Stream {
     pub(crate) clock_rate: u32,
     kind: MediaKind,
     rtx_payload_type: Option<PayloadType>,
+    /// The first packet for the audience after others that were not; those before it are not missed.
+    pub(crate) resumed_from: Option<ExtSeqNo>,
     /// How key frames are asked for: by PLI, else by FIR with this sequence number, else not at all.
     pli: bool,
     fir: Option<u8>,
@@ -103,6 +105,7 @@ impl Stream {
             clock_rate: producer.clock_rate,
             kind: producer.kind,
             rtx_payload_type: producer.rtx_payload_type,
+            resumed_from: None,
             pli: producer.pli,
             fir: producer.fir.then_some(0),
             layers: LayerReader::default(),

@@ -167,6 +167,7 @@ impl Room {
             dependency: wire::ortc::SpatialDependency::Full,
             is_screen: false,
             paused: false,
+            is_microphone: false,
         };
         let Reply::Producer(producer) = self.command(Command::Produce { transport: publisher, spec: Box::new(spec) })
         else {

@@ -252,7 +252,9 @@ fn the_scoreboard() {
     let mut text = String::new();
     let head = ["used %", "estimate %", "queue ms", "freezes/min", "frozen %", "switches/min", "voice lost %"];
     let _ = write!(text, "{:48}", "scenario");
-    head.iter().for_each(|name| drop(write!(text, "{name:>14}")));
+    for name in head {
+        let _ = write!(text, "{name:>14}");
+    }
     text.push('\n');
     for (index, outcome) in &outcomes {
         let Outcome { used, estimate, queue_p95, freezes, frozen, switches, voice_lost } = outcome;

@@ -2,6 +2,7 @@
 //! One behaviour a file.
 
 mod allocation;
+mod audio;
 mod closing;
 mod conditions;
 mod congestion;

@@ -81,7 +81,7 @@ fn numbers_wrap_and_roll_over_in_the_middle_of_a_call_without_notice() {
         let stream = sim.stream_spec(None, Some(65_400));
         // 220 packets a second: the number wraps after 0.6 s, and SRTP's roll-over count with it.
         let fast = Vp8Settings { bit_rate: 2_000_000, frame_rate: 30, ..Vp8Settings::default() };
-        sim.publish(alice, MediaKind::Video, Media::Vp8(vec![(stream, fast)]), false);
+        sim.publish(alice, MediaKind::Video, Media::Vp8(vec![(stream, fast)]));
         sim.watch(bob, alice, MediaKind::Video);
         sim.run_for(millis(400));
         assert!(sim.sent(alice, MediaKind::Video, 0).packets < 136, "the wrap is still to come");

@@ -70,7 +70,13 @@ async fn measure(audience: usize, burst: usize) -> Result<Cost, Box<dyn std::err
     let transport = router.create_webrtc_transport(WebRtcTransportOptions::default()).await?;
     let publisher = Peer::connect(&transport).await?;
     let rtp_parameters: RtpParameters = serde_json::from_str(source::RTP_PARAMETERS)?;
-    let options = ProducerOptions { kind: MediaKind::Video, rtp_parameters, paused: false, is_screen: false };
+    let options = ProducerOptions {
+        kind: MediaKind::Video,
+        rtp_parameters,
+        paused: false,
+        is_screen: false,
+        is_microphone: false,
+    };
     let producer = transport.produce(options).await?;
     let mut viewers = Vec::new();
     for _ in 0..audience {

@@ -126,7 +126,13 @@ async fn closed_objects_say_so() {
     let mut rtp_parameters = chromium_parameters("audio");
     rtp_parameters.encodings.push(sfu::ortc::RtpEncodingParameters { ssrc: Some(7), ..Default::default() });
     let produced = transport
-        .produce(ProducerOptions { kind: MediaKind::Audio, rtp_parameters, paused: false, is_screen: false })
+        .produce(ProducerOptions {
+            kind: MediaKind::Audio,
+            rtp_parameters,
+            paused: false,
+            is_screen: false,
+            is_microphone: true,
+        })
         .await;
     assert_eq!(produced.err(), Some(ProduceError::Worker(gone)));
 }

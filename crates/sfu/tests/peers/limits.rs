@@ -20,7 +20,15 @@ async fn produce(transport: &WebRtcTransport, mid: &str, ssrc: Option<u32>) -> R
     let mut rtp_parameters = chromium_parameters("audio");
     rtp_parameters.mid = Some(mid.to_owned());
     rtp_parameters.encodings = vec![RtpEncodingParameters { ssrc, ..RtpEncodingParameters::default() }];
-    transport.produce(ProducerOptions { kind: MediaKind::Audio, rtp_parameters, paused: false, is_screen: false }).await
+    transport
+        .produce(ProducerOptions {
+            kind: MediaKind::Audio,
+            rtp_parameters,
+            paused: false,
+            is_screen: false,
+            is_microphone: true,
+        })
+        .await
 }
 
 fn options(producer: &Producer) -> ConsumerOptions {

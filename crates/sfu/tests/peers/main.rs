@@ -12,5 +12,6 @@ mod pausing;
 mod peer;
 mod reports;
 mod simulcast;
+mod speaking;
 mod stage;
 mod workers;

@@ -252,7 +252,8 @@ impl Stage {
     /// Announces sources as one producer and lets them run.
     pub(crate) async fn publish(&mut self, seat: Seat, kind: MediaKind, sources: Vec<Source>) -> Published {
         let rtp_parameters = parameters(kind, &sources);
-        let options = ProducerOptions { kind, rtp_parameters, paused: false, is_screen: false };
+        let is_microphone = kind == MediaKind::Audio;
+        let options = ProducerOptions { kind, rtp_parameters, paused: false, is_screen: false, is_microphone };
         let producer = self.transport(seat).produce(options).await.expect("the parameters are right");
         let peer = self.peer_mut(seat);
         let sources = sources.into_iter().map(|source| peer.add_source(source)).collect();

@@ -2,6 +2,15 @@
 // To write it anew: STUDYHALL_WRITE_TYPES=1 cargo test -p server --lib typescript
 
 /**
+ * Who leads the conversation.
+ */
+export type ActiveSpeaker = { 
+/**
+ * Nobody, when null.
+ */
+participantId: string | null, };
+
+/**
  * Answer to `close-producer` and `close-consumer`.
  */
 export type Closed = { 
@@ -358,6 +367,19 @@ screen: Presence,
  * When they came.
  */
 joinedAtMs: number, };
+
+/**
+ * How loud somebody is.
+ */
+export type ParticipantLevel = { 
+/**
+ * Who.
+ */
+participantId: string, 
+/**
+ * Mean level of the last 300 ms, from -127 (silence) to 0.
+ */
+dbov: number, };
 
 /**
  * Answer to `pause-consumer` and `pause-producer`.
@@ -766,6 +788,8 @@ export interface RoomEvents {
   'producer-paused': ProducerOf;
   'producer-resumed': ProducerOf;
   'consumer-closed': ConsumerClosed;
+  'active-speaker': ActiveSpeaker;
+  'audio-levels': Array<ParticipantLevel>;
   'recommend-audio-only': RecommendAudioOnly;
   'error': ErrorEvent;
   'server-draining': ServerDraining;

@@ -105,6 +105,26 @@ pub(crate) struct ProducerOf {
     pub(crate) participant_id: String,
 }
 
+/// Who leads the conversation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ActiveSpeaker {
+    /// Nobody, when null.
+    pub(crate) participant_id: Option<String>,
+}
+
+/// How loud somebody is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ParticipantLevel {
+    /// Who.
+    pub(crate) participant_id: String,
+    /// Mean level of the last 300 ms, from -127 (silence) to 0.
+    pub(crate) dbov: i8,
+}
+
 /// A consumer of the receiver is gone, because its producer or its transport is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
@@ -210,6 +230,8 @@ events! {
         "producer-paused" => ProducerPaused(ProducerOf),
         "producer-resumed" => ProducerResumed(ProducerOf),
         "consumer-closed" => ConsumerClosed(ConsumerClosed),
+        "active-speaker" => ActiveSpeaker(ActiveSpeaker),
+        "audio-levels" => AudioLevels(Vec<ParticipantLevel>),
         "recommend-audio-only" => RecommendAudioOnly(RecommendAudioOnly),
         "error" => Error(ErrorEvent),
         "server-draining" => ServerDraining(ServerDraining),

@@ -16,22 +16,6 @@ pub(crate) struct Narrow {
 }
 
 impl Narrow {
-    pub(crate) fn rate(rate: u64) -> Self {
-        Self { rate, queue: Duration::from_millis(300), burst: 0, other: 0 }
-    }
-
-    pub(crate) fn queue(self, queue: Duration) -> Self {
-        Self { queue, ..self }
-    }
-
-    pub(crate) fn burst(self, burst: u64) -> Self {
-        Self { burst, ..self }
-    }
-
-    pub(crate) fn other(self, other: u64) -> Self {
-        Self { other, ..self }
-    }
-
     /// Bits a second that are left for us.
     pub(crate) fn left(&self) -> u64 {
         self.rate.saturating_sub(self.other).max(1)

@@ -15,8 +15,8 @@ use bot::{DtlsRole, Pair, PeerConfig, Remote, RemoteIce};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sfu_core::{
-    BitrateLimits, Command, CommandError, Datagram, Event, FingerprintHash, Key, ObjectId, Outbox, Path, RemoteDtls,
-    Reply, Router, Settings, WebRtcTransport, Worker,
+    BitrateLimits, Command, CommandError, Datagram, Event, EventKind, FingerprintHash, Key, ObjectId, Outbox, Path,
+    RemoteDtls, Reply, Router, Settings, WebRtcTransport, Worker,
 };
 use wire::{PacketKind, classify};
 
@@ -102,6 +102,8 @@ pub(crate) struct Sim {
     next_id: u128,
     next_port: u16,
     events: Vec<Event>,
+    /// Who speaks and how loud, as the worker told it.
+    audio_events: Vec<EventKind>,
     /// Of everything that was sent: when, where to, how much.
     digest: u64,
     /// Allocations that the worker made.
@@ -148,6 +150,7 @@ impl Sim {
             next_id: 1,
             next_port: 20_000,
             events: Vec::new(),
+            audio_events: Vec::new(),
             digest: 0xCBF2_9CE4_8422_2325,
             allocations: 0,
             sent: 0,
@@ -169,9 +172,14 @@ impl Sim {
         (self.allocations, self.sent)
     }
 
-    /// Events of the worker since the last call.
+    /// Events of the worker since the last call, but for those about voices.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
+    }
+
+    /// What the worker told about voices since the last call.
+    pub(crate) fn take_audio_events(&mut self) -> Vec<EventKind> {
+        std::mem::take(&mut self.audio_events)
     }
 
     pub(crate) fn peer(&self, id: PeerId) -> &SimPeer {
@@ -400,7 +408,12 @@ impl Sim {
             self.worker.check();
         }
         while let Some(event) = self.worker.poll_event() {
-            self.events.push(event);
+            // These go on and on, and say nothing of the objects.
+            if matches!(event.kind, EventKind::ActiveSpeaker(_) | EventKind::AudioLevels(_)) {
+                self.audio_events.push(event.kind);
+            } else {
+                self.events.push(event);
+            }
         }
         result.expect("set by the closure")
     }

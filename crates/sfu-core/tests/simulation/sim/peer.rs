@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bot::{MediaKind, Negotiated, Output, Peer, PeerEvent, SinkId, SinkSpec, SourceId};
-use sfu_core::{Consumer, Key, Producer, WebRtcTransport};
+use sfu_core::{Consumer, Key, ObjectId, Producer, WebRtcTransport};
 use wire::extension::{ExtensionKind, ExtensionMap};
 use wire::{Mid, PayloadType, Ssrc};
 
@@ -18,6 +18,7 @@ pub(crate) struct Published {
     pub(crate) kind: MediaKind,
     pub(crate) source: SourceId,
     pub(crate) producer: Key<Producer>,
+    pub(crate) id: ObjectId,
     /// SSRC of each stream.
     pub(crate) ssrcs: Vec<Ssrc>,
 }

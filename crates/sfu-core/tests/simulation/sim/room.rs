@@ -39,7 +39,7 @@ impl Sim {
 
     pub(crate) fn publish_audio(&mut self, id: PeerId, settings: OpusSettings) -> Key<Producer> {
         let stream = self.stream_spec(None, None);
-        self.publish(id, MediaKind::Audio, Media::Opus(stream, settings), false)
+        self.publish(id, MediaKind::Audio, Media::Opus(stream, settings))
     }
 
     /// One stream under a known SSRC, or several under RIDs.
@@ -50,20 +50,31 @@ impl Sim {
             let named = encodings.iter().zip(RIDS);
             named.map(|(settings, rid)| (self.stream_spec(Rid::new(rid), None), *settings)).collect()
         };
-        self.publish(id, MediaKind::Video, Media::Vp8(media), false)
+        self.publish(id, MediaKind::Video, Media::Vp8(media))
     }
 
     /// A screen.
     pub(crate) fn publish_screen(&mut self, id: PeerId, settings: Vp8Settings) -> Key<Producer> {
         let media = Media::Vp8(vec![(self.stream_spec(None, None), settings)]);
-        self.publish(id, MediaKind::Video, media, true)
+        self.publish_with(id, MediaKind::Video, media, |spec| spec.is_screen = true)
     }
 
     pub(crate) fn stream_spec(&mut self, rid: Option<Rid>, first_seq: Option<u16>) -> StreamSpec {
         StreamSpec { ssrc: Ssrc::new(self.rng.random()), rtx_ssrc: Some(Ssrc::new(self.rng.random())), rid, first_seq }
     }
 
-    pub(crate) fn publish(&mut self, id: PeerId, kind: MediaKind, media: Media, is_screen: bool) -> Key<Producer> {
+    pub(crate) fn publish(&mut self, id: PeerId, kind: MediaKind, media: Media) -> Key<Producer> {
+        self.publish_with(id, kind, media, |_| {})
+    }
+
+    /// The same, with a change to what is negotiated.
+    pub(crate) fn publish_with(
+        &mut self,
+        id: PeerId,
+        kind: MediaKind,
+        media: Media,
+        change: impl FnOnce(&mut ProducerSpec),
+    ) -> Key<Producer> {
         let (dialect, transport) = (self.peer(id).dialect, self.peer(id).transport);
         let mid = self.peer(id).published.len().to_string();
         let negotiated = dialect.negotiated(kind, &mid, "cname");
@@ -73,7 +84,7 @@ impl Sim {
         };
         let has_rids = streams.iter().any(|stream| stream.rid.is_some());
         let known = |ssrc: Ssrc| (!has_rids).then_some(ssrc);
-        let spec = ProducerSpec {
+        let mut spec = ProducerSpec {
             id: self.fresh_id(),
             kind: match kind {
                 MediaKind::Audio => sfu_core::MediaKind::Audio,
@@ -100,15 +111,18 @@ impl Sim {
                 })
                 .collect(),
             dependency: wire::ortc::SpatialDependency::Full,
-            is_screen,
+            is_screen: false,
             paused: false,
+            is_microphone: kind == MediaKind::Audio,
         };
+        change(&mut spec);
+        let name = spec.id;
         let Reply::Producer(producer) = self.command(Command::Produce { transport, spec: Box::new(spec) }) else {
             unreachable!("Produce is answered by Producer")
         };
         let source = self.with_bot(id, |bot, now, _| bot.add_source(now, SourceSpec { negotiated, media }));
         let ssrcs = streams.iter().map(|stream| stream.ssrc).collect();
-        self.peer_mut(id).published.push(Published { kind, source, producer, ssrcs });
+        self.peer_mut(id).published.push(Published { kind, source, producer, id: name, ssrcs });
         producer
     }
 
@@ -204,6 +218,12 @@ impl Sim {
             Reply::ConsumerStats(stats) => *stats,
             _ => unreachable!("ConsumerStats is answered by ConsumerStats"),
         }
+    }
+
+    /// Changes how loud a participant's voice is, in dB below full scale.
+    pub(crate) fn set_level(&mut self, publisher: PeerId, dbov_below: u8) {
+        let source = self.peer(publisher).published(MediaKind::Audio).source;
+        self.peer_mut(publisher).bot.set_level(source, dbov_below);
     }
 
     /// The next `count` packets of a participant's first stream of a kind are lost on their way to the worker.
