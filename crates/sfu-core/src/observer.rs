@@ -51,6 +51,8 @@ impl Worker {
         let seen = router.speakers.observe(now);
         let (id, is_quiet) = (router.id, router.speakers.is_quiet());
         if let Some(speaker) = seen.active_speaker {
+            let led_from = self.producers.iter().find(|(_, producer)| Some(producer.id) == speaker);
+            router.led_from = led_from.map(|(_, producer)| producer.transport);
             self.events.push(id, EventKind::ActiveSpeaker(speaker));
         }
         if let Some(levels) = seen.levels {

@@ -38,11 +38,13 @@ pub struct Router {
     pub(crate) speakers: Speakers,
     /// When the microphones are observed next, as the timers count; `None` while all are quiet.
     pub(crate) observe_tick: Option<u64>,
+    /// Where the one who leads the conversation publishes.
+    pub(crate) led_from: Option<Key<WebRtcTransport>>,
 }
 
 impl Router {
     pub(crate) fn new(id: ObjectId) -> Self {
-        Self { id, transports: Vec::new(), speakers: Speakers::new(), observe_tick: None }
+        Self { id, transports: Vec::new(), speakers: Speakers::new(), observe_tick: None, led_from: None }
     }
 }
 

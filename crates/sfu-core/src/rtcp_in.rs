@@ -238,6 +238,9 @@ impl Worker {
         let (arena, start) = out.begin();
         let header_len = consumer.write(arena, &packet, &As { seq, shift, is_empty, stamp, rtx });
         consumer.note_retransmitted();
+        if let Some(downlink) = &mut transport.downlink {
+            downlink.note_repeated(packet.bytes.len());
+        }
         let is_transport_wide = consumer.is_transport_wide() && rtx.is_some();
         transport.send_rtp(now, out, Plain { start, header_len, index, stamp, is_transport_wide, flow: key.index() })
     }

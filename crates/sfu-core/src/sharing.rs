@@ -97,8 +97,9 @@ impl Worker {
         let sound = self.collect_claims(key, &mut claims);
         if let Some(downlink) = self.transports.get_mut(key).and_then(|transport| transport.downlink.as_mut()) {
             let available = downlink.estimator.rate();
+            let repairs = downlink.repeat_rate(now);
             let budget = Budget {
-                bit_rate: available.saturating_sub(sound),
+                bit_rate: available.saturating_sub(sound + repairs),
                 may_raise: downlink.may_raise(now),
                 untested: downlink.estimator.is_untested(),
             };
@@ -138,17 +139,18 @@ impl Worker {
     /// Collects what the pictures of a viewer could be sent in; returns what its sound takes, in bits a second.
     fn collect_claims(&self, key: Key<WebRtcTransport>, claims: &mut Vec<Claim<Key<Consumer>>>) -> u64 {
         let Some(transport) = self.transports.get(key) else { return 0 };
+        let led_from = self.routers.get(transport.router).and_then(|router| router.led_from);
         let mut sound = 0;
         for &consumer_key in &transport.consumers {
             let Some(consumer) = self.consumers.get(consumer_key) else { continue };
             let Some(producer) = self.producers.get(consumer.spec.producer) else { continue };
             let Some(desired) = consumer.desired(producer) else { continue };
             if producer.kind() == MediaKind::Audio {
-                let is_heard = producer.live != 0;
+                let is_heard = producer.live != 0 && producer.is_heard;
                 let rate = producer.bit_rate(Layer::default()).unwrap_or(UNMEASURED_SOUND);
                 sound += if is_heard { rate } else { 0 };
             } else if producer.live != 0 {
-                claims.push(claim_of(consumer_key, consumer, producer, desired));
+                claims.push(claim_of(consumer_key, consumer, producer, (desired, led_from)));
             }
         }
         sound
@@ -156,12 +158,23 @@ impl Worker {
 }
 
 /// What one picture could be sent in.
-fn claim_of(key: Key<Consumer>, consumer: &Consumer, producer: &Producer, desired: Layer) -> Claim<Key<Consumer>> {
+fn claim_of(
+    key: Key<Consumer>,
+    consumer: &Consumer,
+    producer: &Producer,
+    (desired, led_from): (Layer, Option<Key<WebRtcTransport>>),
+) -> Claim<Key<Consumer>> {
     let (area, pinned) = match consumer.view() {
         View::Shown { width, height, pinned } => (u64::from(width) * u64::from(height), pinned),
         View::Unknown | View::Hidden => (UNKNOWN_AREA, false),
     };
-    let rank = if pinned || producer.is_screen { Rank::First } else { Rank::Other };
+    let rank = if pinned || producer.is_screen {
+        Rank::First
+    } else if led_from == Some(producer.transport) {
+        Rank::Speaker
+    } else {
+        Rank::Other
+    };
     let mut claim = Claim::new(key, rank, area);
     let highest = producer.temporal_layers() - 1;
     let is_live = |spatial: u8| producer.live & 1 << spatial != 0;

@@ -12,9 +12,14 @@ const UNCERTAINTY_IN_ALR: f64 = 20.0;
 /// A pause of this long ends the window, in µs.
 const MAX_PAUSE: i64 = 2_000_000;
 
+/// What arrived within this time or twice of it is recent, in µs.
+const RECENT: i64 = 100_000;
+
 /// The rate at which packets arrive.
 #[derive(Debug, Default)]
 pub(crate) struct Acknowledged {
+    /// Beginning and bytes of the present and of the last recent time.
+    recent: [(i64, u64); 2],
     window: Option<(i64, u64)>,
     /// Estimate and its variance, in kbit/s.
     estimate: Option<(f64, f64)>,
@@ -23,6 +28,7 @@ pub(crate) struct Acknowledged {
 impl Acknowledged {
     /// Takes in that `bytes` arrived at `arrival`, in µs on the peer's clock.
     pub(crate) fn receive(&mut self, arrival: i64, bytes: u16, is_application_limited: bool) {
+        self.receive_recent(arrival, bytes);
         let (from, sum) = self.window.get_or_insert((arrival, 0));
         let elapsed = arrival - *from;
         if !(0..MAX_PAUSE).contains(&elapsed) {
@@ -49,6 +55,24 @@ impl Acknowledged {
         let (sample_variance, predicted) = (uncertainty * uncertainty, variance + 5.0);
         let mean = (sample_variance * estimate + predicted * sample) / (sample_variance + predicted);
         self.estimate = Some((mean.max(0.0), sample_variance * predicted / (sample_variance + predicted)));
+    }
+
+    fn receive_recent(&mut self, arrival: i64, bytes: u16) {
+        let elapsed = arrival - self.recent[0].0;
+        if !(0..MAX_PAUSE).contains(&elapsed) {
+            self.recent = [(arrival, 0); 2];
+        } else if elapsed >= RECENT {
+            self.recent = [(arrival, 0), self.recent[0]];
+        }
+        self.recent[0].1 += u64::from(bytes);
+    }
+
+    /// Bits a second that arrived in the last one to two tenths of a second. Where a queue has just begun to grow this is
+    /// what the path carries, while the estimate still remembers that less was sent before.
+    pub(crate) fn recent_rate(&self, now: i64) -> u64 {
+        let [(_, present), (from, last)] = self.recent;
+        let elapsed = (now - from).max(RECENT) as u64;
+        (present + last) * 8_000_000 / elapsed
     }
 
     /// Bits a second that arrive; `None` before the first window.

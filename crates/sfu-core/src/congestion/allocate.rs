@@ -16,6 +16,10 @@ const RESERVED_PERCENT: u64 = 25;
 /// A step up is taken when it fits into this much of the link, in percent; the rest is room for pictures that change.
 const RAISE_PERCENT: u64 = 90;
 
+/// Pictures that get larger begin with key frames, all at once: those that are raised in one go take no more than this much of
+/// the link, in percent.
+const RAISED_PERCENT: u64 = 50;
+
 /// The lowest layer of the most important picture is kept while it costs no more than this much of the link, in percent: a
 /// picture that stutters is better than none.
 const LAST_PERCENT: u64 = 150;
@@ -26,7 +30,6 @@ pub(crate) enum Rank {
     /// Chosen by the viewer, or a screen.
     First,
     /// Who speaks.
-    #[cfg_attr(not(test), expect(dead_code, reason = "whoever speaks is to be known"))]
     Speaker,
     /// The others.
     Other,
@@ -132,7 +135,7 @@ pub(crate) fn allocate<K>(budget: Budget, claims: &mut [Claim<K>]) -> Shared {
     for claim in claims.iter_mut() {
         claim.granted = 0;
     }
-    let mut round = Round { budget, used: 0 };
+    let mut round = Round { budget, used: 0, raised: 0 };
     let Budget { bit_rate: budget, .. } = budget;
     let mut from = 0;
     while let Some(first) = claims.get(from) {
@@ -151,6 +154,8 @@ pub(crate) fn allocate<K>(budget: Budget, claims: &mut [Claim<K>]) -> Shared {
 struct Round {
     budget: Budget,
     used: u64,
+    /// Bits a second of the layers that are new to their viewer.
+    raised: u64,
 }
 
 impl Round {
@@ -162,6 +167,11 @@ impl Round {
                 let reserved = if step == 1 { 0 } else { reserved };
                 if claim.granted + 1 == step && step <= claim.count && self.fits(claim, step, reserved) {
                     self.used += claim.cost(step) - claim.cost(step - 1);
+                    if step > claim.before {
+                        // What it was raised to in the step before is not sent at all.
+                        let in_vain = if step - 1 > claim.before { claim.cost(step - 1) } else { 0 };
+                        self.raised += claim.cost(step) - in_vain;
+                    }
                     claim.granted = step;
                 }
             }
@@ -176,7 +186,9 @@ impl Round {
             return self.budget.untested || needed <= bit_rate * LAST_PERCENT / 100;
         }
         if step > claim.before {
-            return self.budget.may_raise && needed <= bit_rate * RAISE_PERCENT / 100;
+            let raised = self.raised + claim.cost(step);
+            let at_once = self.raised == 0 || raised <= bit_rate * RAISED_PERCENT / 100;
+            return self.budget.may_raise && at_once && needed <= bit_rate * RAISE_PERCENT / 100;
         }
         needed <= bit_rate
     }
@@ -208,12 +220,31 @@ mod tests {
         allocate(Budget { bit_rate, may_raise, untested: false }, claims)
     }
 
+    /// Shares until nobody gets anything new.
+    fn settle(bit_rate: u64, claims: &mut [Claim<u32>]) {
+        for _ in 0..20 {
+            share(bit_rate, true, claims);
+            for claim in claims.iter_mut() {
+                claim.before = claim.granted;
+            }
+        }
+    }
+
+    #[test]
+    fn not_all_are_raised_at_once() {
+        let mut claims = [1, 2, 3, 4].map(|key| claim(key, Rank::Other, &[300]));
+        share(1400, true, &mut claims);
+        assert_eq!(granted(&claims), [(1, Some(0)), (2, Some(0)), (3, None), (4, None)]);
+        settle(1400, &mut claims);
+        assert_eq!(granted(&claims), [(1, Some(0)), (2, Some(0)), (3, Some(0)), (4, Some(0))]);
+    }
+
     #[test]
     fn equals_get_better_evenly() {
         let mut claims = [1, 2, 3].map(|key| claim(key, Rank::Other, &CAMERA));
-        share(1400, true, &mut claims);
+        settle(1400, &mut claims);
         assert_eq!(granted(&claims), [(1, Some(1)), (2, Some(1)), (3, Some(1))]);
-        share(800, true, &mut claims);
+        settle(800, &mut claims);
         assert_eq!(granted(&claims), [(1, Some(1)), (2, Some(0)), (3, Some(0))]);
     }
 
@@ -221,7 +252,7 @@ mod tests {
     fn what_matters_most_is_served_first_and_leaves_the_others_their_lowest_layer() {
         let mut claims =
             [claim(1, Rank::Other, &CAMERA), claim(2, Rank::First, &CAMERA), claim(3, Rank::Speaker, &CAMERA)];
-        share(1700, true, &mut claims);
+        settle(1700, &mut claims);
         assert_eq!(granted(&claims), [(1, Some(0)), (2, Some(2)), (3, Some(0))]);
         share(150, true, &mut claims);
         assert_eq!(granted(&claims), [(1, None), (2, Some(0)), (3, None)]);

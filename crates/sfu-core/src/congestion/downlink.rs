@@ -76,6 +76,10 @@ pub(crate) struct Downlink {
     used: u64,
     lowered_at: Option<Instant>,
     told: Option<(Instant, Bandwidth)>,
+    /// Bytes sent again since the last review, and bits a second that this took lately.
+    repeated: u64,
+    repeat_rate: u64,
+    reviewed_at: Option<Instant>,
 }
 
 impl Downlink {
@@ -83,7 +87,18 @@ impl Downlink {
         let estimator = Estimator::new(limits);
         let mut pacer = Pacer::new(now);
         pacer.set_link_rate(now, estimator.rate());
-        Self { estimator, pacer, probe: None, review_at: None, used: 0, lowered_at: None, told: None }
+        Self {
+            estimator,
+            pacer,
+            probe: None,
+            review_at: None,
+            used: 0,
+            lowered_at: None,
+            told: None,
+            repeated: 0,
+            repeat_rate: 0,
+            reviewed_at: None,
+        }
     }
 
     /// Notes that a packet left under a transport-wide number; `None` where it has none.
@@ -97,6 +112,23 @@ impl Downlink {
             let probe = self.probe.map(|running| running.probe.id);
             self.estimator.note_sent(now, SeqNo::new(seq), bytes, probe);
         }
+    }
+
+    /// Notes that a packet of `bytes` was sent again.
+    pub(crate) fn note_repeated(&mut self, bytes: usize) {
+        self.repeated += bytes as u64;
+    }
+
+    /// Bits a second that repairs take: they come off what is shared out.
+    pub(crate) fn repeat_rate(&mut self, now: Instant) -> u64 {
+        let since = self.reviewed_at.replace(now).map_or(REVIEW_INTERVAL, |at| now.saturating_duration_since(at));
+        let micros = (since.as_micros() as u64).max(1);
+        let sample = std::mem::take(&mut self.repeated) * 8_000_000 / micros;
+        // One that follows on another at once says little.
+        if since >= REVIEW_INTERVAL / 2 {
+            self.repeat_rate = (self.repeat_rate * 3 + sample) / 4;
+        }
+        self.repeat_rate
     }
 
     /// The estimate changed.

@@ -155,16 +155,23 @@ impl Estimator {
     fn update(&mut self, now: Instant, results: &[PacketResult]) {
         let before = self.rate();
         let is_limited = self.limited.since().is_some();
-        let mut shown = None;
+        let (mut shown, mut newest) = (None, None);
         for result in results {
             self.loss.note(result.bytes, result.received_at.is_none());
             let Some(arrival) = result.received_at else { continue };
+            newest = newest.max(Some(arrival));
             self.trendline.receive(result.sent_at, arrival);
             self.standing.receive(result.sent_at, arrival);
             self.acknowledged.receive(arrival, result.bytes, is_limited);
             shown = self.prober.receive(result).or(shown);
         }
-        let (usage, acknowledged) = (self.trendline.usage(), self.acknowledged.rate());
+        let usage = self.trendline.usage();
+        let mut acknowledged = self.acknowledged.rate();
+        if let (Some(rate), Some(newest)) = (&mut acknowledged, newest)
+            && usage == Usage::Over
+        {
+            *rate = (*rate).max(self.acknowledged.recent_rate(newest));
+        }
         match self.standing.advise(now, acknowledged) {
             Advice::Free => {
                 self.drain = None;

@@ -22,6 +22,9 @@ const AFTER_PERCENT: u64 = 95;
 /// Longest time that a queue is given to drain.
 const MAX_DRAIN: Duration = Duration::from_millis(2500);
 
+/// A queue that did not drain so many times is none: the path is longer now, or somebody else fills it.
+const ATTEMPTS: u8 = 3;
+
 /// What to do about a standing queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Advice {
@@ -62,6 +65,7 @@ pub(crate) struct StandingQueue {
     recent: Option<Least>,
     /// While it drains: until when at most, and what the path carries.
     drain: Option<(Instant, u64)>,
+    failed: u8,
 }
 
 impl StandingQueue {
@@ -89,9 +93,9 @@ impl StandingQueue {
                 return Advice::Drain(carried * DRAIN_PERCENT / 100);
             }
             self.drain = None;
-            if length > TOO_LONG {
-                // It did not drain though less was sent: the path itself is longer now, or somebody else fills it.
-                self.base = self.recent;
+            self.failed = if length > SHORT { self.failed + 1 } else { 0 };
+            if self.failed >= ATTEMPTS {
+                (self.base, self.failed) = (self.recent, 0);
             }
             return Advice::Drained(carried * AFTER_PERCENT / 100);
         }
@@ -117,7 +121,7 @@ mod tests {
             let delay = match step {
                 0..300 => 20_000,
                 300..400 => 320_000,
-                400..1000 => 25_000,
+                400..900 => 25_000,
                 _ => 200_000,
             };
             queue.receive(now, (step * 10_000 + delay) as i64);
@@ -127,6 +131,10 @@ mod tests {
             }
         }
         let once = [Advice::Free, Advice::Drain(700_000), Advice::Drained(950_000)];
-        assert_eq!(advice, [&once[..], &once, &once[..1]].concat());
+        // The short queue once, the longer path until it is accepted.
+        let free = advice.iter().filter(|advice| **advice == Advice::Free).count();
+        assert_eq!(&advice[..3], once);
+        let drains = advice.iter().filter(|advice| **advice == Advice::Drain(700_000)).count();
+        assert_eq!((drains, advice.last()), (1 + usize::from(ATTEMPTS), Some(&Advice::Free)), "{free} of {advice:?}");
     }
 }

@@ -140,6 +140,8 @@ fn show(sim: &mut Sim, viewer: PeerId, tiles: usize) {
 
 fn run(scenario: &Scenario) -> Outcome {
     let mut sim = Sim::with_limits(900, BitrateLimits::default());
+    let router = sim.router;
+    sim.command(Command::SetLoudest { router, count: 5 });
     let viewer = sim.join(scenario.conditions);
     let temporal_layers = 3;
     for _ in 0..scenario.tiles {
