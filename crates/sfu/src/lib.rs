@@ -19,7 +19,7 @@ mod workers;
 pub use consumer::Consumer;
 pub use error::{ConnectError, ConsumeError, ProduceError, StartError, WorkerError};
 pub use id::{ConsumerId, ProducerId, RouterId, TransportId};
-pub use producer::{Producer, can_consume};
+pub use producer::{Encoding, Producer, can_consume};
 pub use router::{Router, RouterEvent, RouterEvents, WebRtcTransportOptions};
 pub use sfu_core::{Bandwidth, BandwidthState, BitrateLimits, CloseReason, CommandError, Drops, Layer, LayersReason};
 pub use transport::{ConsumerOptions, ProducerOptions, Tile, WebRtcTransport};

@@ -22,8 +22,18 @@ pub(crate) struct Parts {
     pub(crate) kind: MediaKind,
     /// What any consumer could get of it.
     pub(crate) consumable: RtpParameters,
+    pub(crate) encodings: Vec<Encoding>,
     pub(crate) guard: Guard,
     pub(crate) transport: WebRtcTransport,
+}
+
+/// One of the streams that a publisher sends.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Encoding {
+    /// Its RID, where streams are told apart by it.
+    pub rid: Option<String>,
+    /// Upper bound that the publisher set, in bits a second.
+    pub max_bitrate: Option<u64>,
 }
 
 /// Whether a device with these capabilities can receive `producer`.
@@ -44,6 +54,11 @@ impl Producer {
     /// Audio or video.
     pub fn kind(&self) -> MediaKind {
         self.0.kind
+    }
+
+    /// What its publisher announced to send, smallest first.
+    pub fn encodings(&self) -> &[Encoding] {
+        &self.0.encodings
     }
 
     pub(crate) fn key(&self) -> Key<sfu_core::Producer> {

@@ -14,7 +14,7 @@ use crate::consumer::Consumer;
 use crate::error::{ConnectError, ConsumeError, ProduceError, WorkerError};
 use crate::id::{self, TransportId};
 use crate::link::{Guard, Incarnation, Link};
-use crate::producer::Producer;
+use crate::producer::{Encoding, Producer};
 use crate::router::{self, Router};
 use crate::stats;
 
@@ -178,6 +178,11 @@ impl WebRtcTransport {
             .ok_or_else(|| invalid(&"the codec cannot be forwarded"))?;
         // All that comes by one transport is one participant's: played in sync.
         let consumable = ortc::consumable_rtp_parameters(&rtp_parameters, capabilities, &mapping, &self.0.cname);
+        let encodings = streams.streams.iter().map(|stream| Encoding {
+            rid: stream.rid.map(|rid| rid.as_str().to_owned()),
+            max_bitrate: stream.max_bitrate,
+        });
+        let encodings = encodings.collect();
         let id = id::fresh();
         let spec = ProducerSpec { paused, is_screen, is_microphone, ..producer_spec(id, kind, streams) };
         let command = Command::Produce { transport: self.0.key, spec: Box::new(spec) };
@@ -193,6 +198,7 @@ impl WebRtcTransport {
             key,
             kind,
             consumable,
+            encodings,
             guard,
             transport: self.clone(),
         }))

@@ -35,8 +35,10 @@ async fn follow(room: Weak<Room>, router: RouterId, mut events: RouterEvents) {
             RouterEvent::ConsumerClosed { consumer } => room.consumer_closed(&consumer),
             RouterEvent::ActiveSpeaker { producer } => room.active_speaker(producer.as_ref()),
             RouterEvent::AudioLevels { levels } => room.audio_levels(&levels),
+            RouterEvent::ConsumerLayers { consumer, layer, reason } => room.consumer_layers(&consumer, layer, reason),
+            RouterEvent::PublishLayers { producer, active } => room.publish_layers(&producer, &active),
+            RouterEvent::Bandwidth { transport, bandwidth } => room.bandwidth(&transport, bandwidth),
             RouterEvent::WorkerDied => break,
-            // Which layer is sent is told to clients once they can ask for one by what they show.
             _ => {}
         }
     }

@@ -10,6 +10,23 @@ pub(super) struct SeatMedia {
     transports: HashMap<TransportId, Transport>,
     producers: HashMap<ProducerId, On<Producer>>,
     consumers: HashMap<ConsumerId, On<Consumer>>,
+    /// What the participant shows, by producer; `None` until it says.
+    viewport: Option<HashMap<String, Shown>>,
+}
+
+/// Where a picture is shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shown {
+    /// In pixels of the device.
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) pinned: bool,
+}
+
+/// What the viewer at one transport shows.
+pub(crate) struct TransportViewport {
+    pub(crate) transport: WebRtcTransport,
+    pub(crate) shown: Vec<(Consumer, Shown)>,
 }
 
 struct Transport {
@@ -102,6 +119,30 @@ impl SeatMedia {
 
     pub(super) fn remove_consumer(&mut self, id: &str) -> Option<Consumer> {
         self.consumers.remove(id).map(|consumer| consumer.handle)
+    }
+
+    /// Notes what the participant shows.
+    pub(super) fn set_viewport(&mut self, viewport: HashMap<String, Shown>) {
+        self.viewport = Some(viewport);
+    }
+
+    /// What is shown at each transport that receives anything; nothing until the participant said.
+    pub(super) fn viewports(&self) -> Vec<TransportViewport> {
+        let Some(viewport) = &self.viewport else { return Vec::new() };
+        let of_transport = |(id, transport): (&TransportId, &Transport)| {
+            let mut consumers = self.consumers.values().filter(|consumer| consumer.transport == *id).peekable();
+            consumers.peek()?;
+            let shown = consumers.filter_map(|consumer| {
+                let shown = viewport.get(consumer.handle.producer_id().as_ref())?;
+                Some((consumer.handle.clone(), *shown))
+            });
+            Some(TransportViewport { transport: transport.handle.clone(), shown: shown.collect() })
+        };
+        self.transports.iter().filter_map(of_transport).collect()
+    }
+
+    pub(super) fn has_consumer(&self, id: &ConsumerId) -> bool {
+        self.consumers.contains_key(id)
     }
 
     /// Takes out the consumers of a producer that is gone.

@@ -14,11 +14,12 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sfu::{
-    CloseReason, Consumer, ConsumerId, Producer, ProducerId, Router, RouterId, TransportId, WebRtcTransport, Workers,
+    CloseReason, Consumer, ConsumerId, Layer, LayersReason, Producer, ProducerId, Router, RouterId, TransportId,
+    WebRtcTransport, Workers,
 };
 use tracing::{info, warn};
 
-pub(crate) use media::Counts;
+pub(crate) use media::{Counts, Shown, TransportViewport};
 pub(crate) use registry::Registry;
 pub(crate) use seat::{Outlet, Seat};
 pub(crate) use state::{ParticipantId, ProducerFacts};
@@ -26,7 +27,7 @@ pub(crate) use state::{ParticipantId, ProducerFacts};
 use crate::clock::now_ms;
 use crate::error::{Refusal, error_event};
 use crate::signal::lobby::Bell;
-use crate::signal::messages::{LeaveReason, RoomEvent, RoomInfo, Source};
+use crate::signal::messages::{self, LeaveReason, RoomEvent, RoomInfo, Source};
 use follow::Following;
 use media::SeatMedia;
 use state::{Effect, Full, State, To};
@@ -348,6 +349,59 @@ impl Room {
         if let Some(owner) = owner {
             inner.emit(self, vec![state::consumer_closed(&owner, consumer.as_ref())]);
         }
+    }
+
+    /// Notes what somebody shows.
+    pub(crate) fn set_viewport(&self, id: &ParticipantId, viewport: HashMap<String, Shown>) -> Result<(), Refusal> {
+        self.lock().entry_mut(id)?.media.set_viewport(viewport);
+        Ok(())
+    }
+
+    /// What somebody shows at each of their transports, if they ever said.
+    pub(crate) fn viewports(&self, id: &ParticipantId) -> Result<Vec<TransportViewport>, Refusal> {
+        Ok(self.lock().entry(id)?.media.viewports())
+    }
+
+    /// Tells which layer a consumer's owner gets.
+    fn consumer_layers(&self, consumer: &ConsumerId, layer: Option<Layer>, reason: LayersReason) {
+        let mut inner = self.lock();
+        let owner = inner.seats.iter().find(|(_, entry)| entry.media.has_consumer(consumer));
+        let Some(owner) = owner.map(|(id, _)| id.clone()) else { return };
+        let event = RoomEvent::ConsumerLayers(messages::ConsumerLayers {
+            consumer_id: consumer.to_string(),
+            spatial_layer: layer.map(|layer| layer.spatial),
+            temporal_layer: layer.map(|layer| layer.temporal),
+            reason: reason.into(),
+        });
+        inner.emit(self, vec![Effect { to: To::One(owner), event }]);
+    }
+
+    /// Tells a publisher which layers anybody watches.
+    fn publish_layers(&self, producer: &ProducerId, active: &[bool]) {
+        let mut inner = self.lock();
+        let owner = inner.state.producer(producer.as_ref()).map(|(owner, _)| owner.clone());
+        let Some(owner) = owner else { return };
+        let handle = inner.seats.get(&owner).and_then(|entry| entry.media.producer(producer.as_ref()));
+        let encodings = handle.map(Producer::encodings).unwrap_or_default();
+        let layers = active.iter().enumerate().map(|(index, &active)| {
+            let encoding = encodings.get(index);
+            messages::PublishLayer {
+                rid: encoding.and_then(|encoding| encoding.rid.clone()),
+                active,
+                max_bitrate: encoding.and_then(|encoding| encoding.max_bitrate),
+            }
+        });
+        let layers = layers.collect();
+        let event = RoomEvent::PublishLayers(messages::PublishLayers { producer_id: producer.to_string(), layers });
+        inner.emit(self, vec![Effect { to: To::One(owner), event }]);
+    }
+
+    /// Tells a viewer what their link carries.
+    fn bandwidth(&self, transport: &TransportId, bandwidth: sfu::Bandwidth) {
+        let mut inner = self.lock();
+        let owner = inner.seats.iter().find(|(_, entry)| entry.media.has_transport(transport));
+        let Some(owner) = owner.map(|(id, _)| id.clone()) else { return };
+        inner.emit(self, vec![Effect { to: To::One(owner), event: RoomEvent::Bandwidth(bandwidth.into()) }]);
     }
 
     /// Tells who leads the conversation.

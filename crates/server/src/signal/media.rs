@@ -1,7 +1,7 @@
 //! What the requests of a participant do. Each handler reads its payload, checks the limits, asks the media server
 //! with nothing locked, and gives what came of it to the room.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -13,23 +13,28 @@ use tracing::debug;
 use super::messages::{
     Closed, ConnectTransport, Connected, Consume, ConsumeAnswer, ConsumeOutcome, ConsumeRefusal, ConsumerIdOnly,
     ConsumerIds, ConsumerOptions, CreateTransport, GetStats, IceParametersAnswer, LeaveReason, Left, Okay, Paused,
-    Produce, ProduceAnswer, ProducerIdOnly, RequestName, Resumed, RtpCapabilitiesAnswer, SetPreferredLayers, Source,
-    StatsAnswer, TransportAnswer, TransportIdOnly, TransportOptions,
+    Produce, ProduceAnswer, ProducerIdOnly, RequestName, Resumed, RtpCapabilitiesAnswer, SetPreferredLayers,
+    SetViewport, Source, StatsAnswer, TransportAnswer, TransportIdOnly, TransportOptions,
 };
 use crate::App;
 use crate::error::Refusal;
-use crate::room::{Consumable, ParticipantId, ProducerFacts, Room};
+use crate::room::{Consumable, ParticipantId, ProducerFacts, Room, Shown, TransportViewport};
+
+/// Largest width and height of a tile: no screen has more pixels.
+const MAX_TILE_PIXELS: f64 = 16_384.0;
 
 /// A participant who asks for something.
 pub(super) struct Caller {
     app: Arc<App>,
     room: Arc<Room>,
     id: ParticipantId,
+    /// Held while the media server is told what is shown: the newest must be the last that it hears.
+    telling_viewport: tokio::sync::Mutex<()>,
 }
 
 impl Caller {
     pub(super) fn new(app: Arc<App>, room: Arc<Room>, id: ParticipantId) -> Self {
-        Self { app, room, id }
+        Self { app, room, id, telling_viewport: tokio::sync::Mutex::new(()) }
     }
 
     /// Does what is asked; the answer, or why not.
@@ -70,6 +75,7 @@ impl Caller {
                 json(&Resumed::DONE)
             }
             RequestName::SetPreferredLayers => json(&self.set_preferred_layers(payload.read()?).await?),
+            RequestName::SetViewport => json(&self.set_viewport(payload.read()?).await?),
             RequestName::RequestKeyFrame => {
                 let request: ConsumerIdOnly = payload.read()?;
                 self.room.consumer(&self.id, &request.consumer_id)?.request_key_frame().await?;
@@ -198,7 +204,10 @@ impl Caller {
             let consumer = made.next().ok_or_else(Refusal::internal)??;
             self.keep_consumer(transport.id(), consumer, &consumable)
         });
-        Ok(outcomes.collect())
+        let outcomes = outcomes.collect();
+        // A picture that is not shown yet is not sent.
+        self.tell_viewport().await?;
+        Ok(outcomes)
     }
 
     fn keep_consumer(
@@ -262,6 +271,51 @@ impl Caller {
         let consumer = self.room.consumer(&self.id, &request.consumer_id)?;
         consumer.set_preferred_layers(request.spatial_layer, request.temporal_layer).await?;
         Ok(Okay::DONE)
+    }
+
+    async fn set_viewport(&self, request: SetViewport) -> Result<Okay, Refusal> {
+        let limit = self.app.config.limits.consumers;
+        if request.tiles.len() > limit {
+            return Err(Refusal::bad_request(format!("set-viewport.tiles: not more than {limit}.")));
+        }
+        let mut viewport: HashMap<String, Shown> = HashMap::with_capacity(request.tiles.len());
+        for (index, tile) in request.tiles.into_iter().enumerate() {
+            let pixels = |name: &str, value: f64| match value {
+                0.0..=MAX_TILE_PIXELS => Ok(value.round() as u32),
+                _ => Err(Refusal::bad_request(format!(
+                    "set-viewport.tiles[{index}].{name}: a number from 0 to {MAX_TILE_PIXELS}."
+                ))),
+            };
+            let (width, height) = (pixels("width", tile.width)?, pixels("height", tile.height)?);
+            let shown = Shown { width, height, pinned: tile.pinned.unwrap_or(false) };
+            // Shown twice it has to fill the larger.
+            viewport
+                .entry(tile.producer_id)
+                .and_modify(|known| {
+                    known.pinned |= shown.pinned;
+                    (known.width, known.height) = (known.width.max(width), known.height.max(height));
+                })
+                .or_insert(shown);
+        }
+        self.room.set_viewport(&self.id, viewport)?;
+        self.tell_viewport().await?;
+        Ok(Okay::DONE)
+    }
+
+    /// Tells the media server what is shown at each transport.
+    async fn tell_viewport(&self) -> Result<(), Refusal> {
+        let _turn = self.telling_viewport.lock().await;
+        for TransportViewport { transport, shown } in &self.room.viewports(&self.id)? {
+            let tiles = shown.iter().map(|(consumer, shown)| sfu::Tile {
+                consumer,
+                width: shown.width,
+                height: shown.height,
+                pinned: shown.pinned,
+            });
+            let tiles: Vec<_> = tiles.collect();
+            transport.set_viewport(&tiles).await?;
+        }
+        Ok(())
     }
 
     async fn stats(&self, request: GetStats) -> Result<StatsAnswer, Refusal> {

@@ -58,13 +58,16 @@ fn generate() -> String {
         m::ActiveSpeaker,
         m::ParticipantLevel,
         m::ConsumerClosed,
+        m::ConsumerLayers,
+        m::PublishLayers,
+        m::Bandwidth,
         m::RecommendAudioOnly,
         m::ErrorEvent,
         m::ServerDraining,
         m::LobbyState
     );
     add!(m::RoomOccupancy, m::CreateTransport, m::ConnectTransport, m::Produce, m::Consume);
-    add!(m::ConsumerIds, m::ProducerIdOnly, m::ConsumerIdOnly, m::SetPreferredLayers);
+    add!(m::ConsumerIds, m::ProducerIdOnly, m::ConsumerIdOnly, m::SetPreferredLayers, m::SetViewport);
     add!(m::TransportIdOnly, m::GetStats, m::RtpCapabilitiesAnswer, m::TransportAnswer);
     add!(m::ProduceAnswer, m::ConsumeAnswer, m::IceParametersAnswer, m::StatsAnswer, m::Connected);
     add!(m::Paused, m::Resumed, m::Closed, m::Okay, m::Left);

@@ -387,8 +387,46 @@ fn malformed() -> Vec<(&'static str, Vec<Value>)> {
                 json!({ "consumerId": "a", "spatialLayer": 0, "temporalLayer": 999 }),
             ],
         ),
+        ("set-viewport", {
+            let tile = |width: Value, height: Value| json!({ "tiles": [{ "producerId": "a", "width": width, "height": height }] });
+            vec![
+                json!([]),
+                json!({ "tiles": {} }),
+                json!({ "tiles": [{ "producerId": 1, "width": 1, "height": 1 }] }),
+                json!({ "tiles": [{ "producerId": "a", "width": 1 }] }),
+                json!({ "tiles": [{ "producerId": "a", "width": 1, "height": 1, "pinned": "yes" }] }),
+                tile(json!(-1), json!(1)),
+                tile(json!(1), json!(16_385)),
+                tile(json!("1"), json!(1)),
+                tile(json!(null), json!(1)),
+                json!({ "tiles": vec![json!({ "producerId": "a", "width": 1, "height": 1 }); 251] }),
+            ]
+        }),
         ("get-stats", vec![json!({ "transportId": 1 }), json!("a")]),
     ]
+}
+
+#[tokio::test]
+async fn a_viewport_may_name_what_is_not_there_and_what_comes_later() {
+    let server = start().await;
+    let alice = Client::join(&server, "Alice", "study-room-1").await;
+    let bob = Client::join(&server, "Bob", "study-room-1").await;
+    let producer = produce(&alice, "video", VP8).await;
+    let tile = |producer: &Value, size: f64| json!({ "producerId": producer, "width": size, "height": size });
+    let tiles = |tiles: Value| json!({ "tiles": tiles });
+    let nothing = json!("00000000000000000000000000000000");
+    // Before anything is received, of what is not there, of what is somebody's own, twice the same, nothing at all.
+    for shown in [
+        json!([tile(&producer, 320.5), tile(&nothing, 0.0)]),
+        json!([tile(&producer, 16_384.0), tile(&producer, 1.0)]),
+        json!([]),
+    ] {
+        assert_eq!(bob.request("set-viewport", &tiles(shown.clone())).await, json!({ "ok": true }));
+        assert_eq!(alice.request("set-viewport", &tiles(shown)).await, json!({ "ok": true }));
+    }
+    let consumer = consume(&bob, &transport(&bob, "recv").await, &producer).await;
+    assert_eq!(consumer["producerId"], producer);
+    assert_eq!(bob.request("set-viewport", &tiles(json!([tile(&producer, 640.0)]))).await, json!({ "ok": true }));
 }
 
 #[tokio::test]

@@ -11,6 +11,28 @@ export type ActiveSpeaker = {
 participantId: string | null, };
 
 /**
+ * What the receiver's link carries, at most once a second.
+ */
+export type Bandwidth = { 
+/**
+ * In bits a second.
+ */
+availableOutgoingBitrate: number, 
+/**
+ * What all that is shown would take, in bits a second.
+ */
+desiredBitrate: number, 
+/**
+ * How that fits.
+ */
+state: BandwidthState, };
+
+/**
+ * How much of what the receiver shows its link carries.
+ */
+export type BandwidthState = "ok" | "limited" | "audio-only";
+
+/**
  * Answer to `close-producer` and `close-consumer`.
  */
 export type Closed = { 
@@ -127,6 +149,27 @@ consumerId?: string,
  * Several; those that are gone already are passed over, unless all are.
  */
 consumerIds?: Array<string>, };
+
+/**
+ * Another layer is sent to a consumer of the receiver.
+ */
+export type ConsumerLayers = { 
+/**
+ * Which.
+ */
+consumerId: string, 
+/**
+ * 0 is the smallest; null: nothing is sent.
+ */
+spatialLayer: number | null, 
+/**
+ * 0 is the slowest; null: nothing is sent.
+ */
+temporalLayer: number | null, 
+/**
+ * Why no better one.
+ */
+reason: LayersReason, };
 
 /**
  * What `recvTransport.consume` takes, and more; made paused.
@@ -277,6 +320,11 @@ credential?: string, };
  * Sound or pictures.
  */
 export type Kind = "audio" | "video";
+
+/**
+ * Why a layer is sent and no better one.
+ */
+export type LayersReason = "bandwidth" | "viewport" | "preferred" | "producer";
 
 /**
  * Why somebody is not in the room any more.
@@ -481,6 +529,36 @@ producerId: string,
 participantId: string, };
 
 /**
+ * One of them.
+ */
+export type PublishLayer = { 
+/**
+ * Its RID; null where there is only one stream.
+ */
+rid: string | null, 
+/**
+ * Whether anybody watches it.
+ */
+active: boolean, 
+/**
+ * Upper bound that the producer was made with, in bits a second.
+ */
+maxBitrate: number | null, };
+
+/**
+ * Which layers of a producer of the receiver anybody watches: the others need not be encoded.
+ */
+export type PublishLayers = { 
+/**
+ * Which.
+ */
+producerId: string, 
+/**
+ * Each, smallest first.
+ */
+layers: Array<PublishLayer>, };
+
+/**
  * The room is so full that cameras cost more than they give.
  */
 export type RecommendAudioOnly = { 
@@ -670,6 +748,15 @@ spatialLayer: number,
 temporalLayer?: number, };
 
 /**
+ * `set-viewport`: what is on the screen now. Other video is not sent.
+ */
+export type SetViewport = { 
+/**
+ * Every picture that is shown.
+ */
+tiles: Array<ViewportTile>, };
+
+/**
  * What a producer shows or lets hear.
  */
 export type Source = "mic" | "camera" | "screen" | "screen-audio";
@@ -777,6 +864,27 @@ video?: Presence,
  */
 screen?: Presence, };
 
+/**
+ * A picture on the screen.
+ */
+export type ViewportTile = { 
+/**
+ * Whose.
+ */
+producerId: string, 
+/**
+ * In pixels of the device: CSS pixels times the device pixel ratio.
+ */
+width: number, 
+/**
+ * The same.
+ */
+height: number, 
+/**
+ * Whether it was chosen by its viewer: it comes before all others.
+ */
+pinned?: boolean, };
+
 /** Server → client, in a room. */
 export interface RoomEvents {
   'room-state': RoomState;
@@ -788,6 +896,9 @@ export interface RoomEvents {
   'producer-paused': ProducerOf;
   'producer-resumed': ProducerOf;
   'consumer-closed': ConsumerClosed;
+  'consumer-layers': ConsumerLayers;
+  'publish-layers': PublishLayers;
+  'bandwidth': Bandwidth;
   'active-speaker': ActiveSpeaker;
   'audio-levels': Array<ParticipantLevel>;
   'recommend-audio-only': RecommendAudioOnly;
@@ -816,6 +927,7 @@ export interface RoomRequests {
   'pause-producer': { payload: ProducerIdOnly; answer: Paused };
   'resume-producer': { payload: ProducerIdOnly; answer: Resumed };
   'set-preferred-layers': { payload: SetPreferredLayers; answer: Okay };
+  'set-viewport': { payload: SetViewport; answer: Okay };
   'request-key-frame': { payload: ConsumerIdOnly; answer: Okay };
   'restart-ice': { payload: TransportIdOnly; answer: IceParametersAnswer };
   'get-stats': { payload: GetStats; answer: StatsAnswer };

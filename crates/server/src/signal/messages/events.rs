@@ -134,6 +134,111 @@ pub(crate) struct ConsumerClosed {
     pub(crate) consumer_id: String,
 }
 
+/// Why a layer is sent and no better one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LayersReason {
+    /// The receiver's link carries no more.
+    Bandwidth,
+    /// It is shown so small, or not at all.
+    Viewport,
+    /// No more was asked for.
+    Preferred,
+    /// No more is produced.
+    Producer,
+}
+
+impl From<sfu::LayersReason> for LayersReason {
+    fn from(reason: sfu::LayersReason) -> Self {
+        match reason {
+            sfu::LayersReason::Bandwidth => Self::Bandwidth,
+            sfu::LayersReason::Viewport => Self::Viewport,
+            sfu::LayersReason::Preferred => Self::Preferred,
+            sfu::LayersReason::Producer => Self::Producer,
+        }
+    }
+}
+
+/// Another layer is sent to a consumer of the receiver.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConsumerLayers {
+    /// Which.
+    pub(crate) consumer_id: String,
+    /// 0 is the smallest; null: nothing is sent.
+    pub(crate) spatial_layer: Option<u8>,
+    /// 0 is the slowest; null: nothing is sent.
+    pub(crate) temporal_layer: Option<u8>,
+    /// Why no better one.
+    pub(crate) reason: LayersReason,
+}
+
+/// Which layers of a producer of the receiver anybody watches: the others need not be encoded.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PublishLayers {
+    /// Which.
+    pub(crate) producer_id: String,
+    /// Each, smallest first.
+    pub(crate) layers: Vec<PublishLayer>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PublishLayer {
+    /// Its RID; null where there is only one stream.
+    pub(crate) rid: Option<String>,
+    /// Whether anybody watches it.
+    pub(crate) active: bool,
+    /// Upper bound that the producer was made with, in bits a second.
+    pub(crate) max_bitrate: Option<u64>,
+}
+
+/// How much of what the receiver shows its link carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum BandwidthState {
+    /// All of it.
+    Ok,
+    /// Some of it, or in smaller layers.
+    Limited,
+    /// Only sound.
+    AudioOnly,
+}
+
+/// What the receiver's link carries, at most once a second.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Bandwidth {
+    /// In bits a second.
+    pub(crate) available_outgoing_bitrate: u64,
+    /// What all that is shown would take, in bits a second.
+    pub(crate) desired_bitrate: u64,
+    /// How that fits.
+    pub(crate) state: BandwidthState,
+}
+
+impl From<sfu::Bandwidth> for Bandwidth {
+    fn from(bandwidth: sfu::Bandwidth) -> Self {
+        Self {
+            available_outgoing_bitrate: bandwidth.available,
+            desired_bitrate: bandwidth.desired,
+            state: match bandwidth.state {
+                sfu::BandwidthState::Ok => BandwidthState::Ok,
+                sfu::BandwidthState::Limited => BandwidthState::Limited,
+                sfu::BandwidthState::AudioOnly => BandwidthState::AudioOnly,
+            },
+        }
+    }
+}
+
 /// The room is so full that cameras cost more than they give.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
@@ -230,6 +335,9 @@ events! {
         "producer-paused" => ProducerPaused(ProducerOf),
         "producer-resumed" => ProducerResumed(ProducerOf),
         "consumer-closed" => ConsumerClosed(ConsumerClosed),
+        "consumer-layers" => ConsumerLayers(ConsumerLayers),
+        "publish-layers" => PublishLayers(PublishLayers),
+        "bandwidth" => Bandwidth(Bandwidth),
         "active-speaker" => ActiveSpeaker(ActiveSpeaker),
         "audio-levels" => AudioLevels(Vec<ParticipantLevel>),
         "recommend-audio-only" => RecommendAudioOnly(RecommendAudioOnly),

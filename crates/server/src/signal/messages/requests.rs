@@ -127,6 +127,30 @@ pub(crate) struct SetPreferredLayers {
     pub(crate) temporal_layer: Option<u8>,
 }
 
+/// `set-viewport`: what is on the screen now. Other video is not sent.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct SetViewport {
+    /// Every picture that is shown.
+    pub(crate) tiles: Vec<ViewportTile>,
+}
+
+/// A picture on the screen.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ViewportTile {
+    /// Whose.
+    pub(crate) producer_id: String,
+    /// In pixels of the device: CSS pixels times the device pixel ratio.
+    pub(crate) width: f64,
+    /// The same.
+    pub(crate) height: f64,
+    /// Whether it was chosen by its viewer: it comes before all others.
+    pub(crate) pinned: Option<bool>,
+}
+
 /// `restart-ice`
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(TS))]
@@ -377,6 +401,7 @@ requests! {
     "pause-producer" => PauseProducer: ProducerIdOnly => Paused,
     "resume-producer" => ResumeProducer: ProducerIdOnly => Resumed,
     "set-preferred-layers" => SetPreferredLayers: SetPreferredLayers => Okay,
+    "set-viewport" => SetViewport: SetViewport => Okay,
     "request-key-frame" => RequestKeyFrame: ConsumerIdOnly => Okay,
     "restart-ice" => RestartIce: TransportIdOnly => IceParametersAnswer,
     "get-stats" => GetStats: GetStats => StatsAnswer,
