@@ -7,7 +7,7 @@ import type { types } from 'mediasoup-client';
 
 import { ProtocolError } from '../protocol/errors';
 import type { Signalling } from '../protocol/events';
-import type { Source } from '../protocol/generated/messages';
+import type { PublishLayer, Source } from '../protocol/generated/messages';
 import { backOff } from '../protocol/retry';
 import { cameraLayers, screenLayers } from './layers';
 import type { Transports } from './transports';
@@ -25,6 +25,8 @@ export class Publisher {
   readonly #wishes = new Map<Source, Wish>();
   readonly #producers = new Map<Source, types.Producer>();
   readonly #working = new Set<Source>();
+  /** Changes of what is encoded, one after the other: a sender's parameters must be read anew before each. */
+  #encoding: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(
@@ -40,6 +42,29 @@ export class Publisher {
   set(source: Source, wish: Wish): void {
     this.#wishes.set(source, wish);
     if (!this.#working.has(source)) void this.#work(source);
+  }
+
+  /** Stops encoding the sizes that nobody watches, and starts those that somebody wants. */
+  setLayers(producerId: string, layers: readonly PublishLayer[]): void {
+    if (layers.length < 2) return;
+    this.#encoding = this.#encoding.then(() => this.#encode(producerId, layers));
+  }
+
+  async #encode(producerId: string, layers: readonly PublishLayer[]): Promise<void> {
+    const producer = [...this.#producers.values()].find(({ id }) => id === producerId);
+    const sender = producer?.rtpSender;
+    if (sender === undefined || this.#closed) return;
+    const parameters = sender.getParameters();
+    parameters.encodings.forEach((encoding, index) => {
+      const layer = layers.find(({ rid }) => rid !== null && rid === encoding.rid) ?? layers[index];
+      if (layer !== undefined) encoding.active = layer.active;
+    });
+    try {
+      await sender.setParameters(parameters);
+    } catch (error) {
+      // All sizes go on being sent then: dear, but nobody misses anything.
+      console.warn(error);
+    }
   }
 
   producers(): ReadonlyMap<Source, types.Producer> {

@@ -1,7 +1,7 @@
 /** Everything that hangs on one seat: both connections, what goes out on one and what comes in on the other. */
 
 import type { Signalling } from '../protocol/events';
-import type { IceServer, NewProducer, Source } from '../protocol/generated/messages';
+import type { IceServer, NewProducer, PublishLayers, Source } from '../protocol/generated/messages';
 import type { Explanation } from './failure';
 import { Publisher, type Wish } from './publisher';
 import { reportOf, type MediaReport } from './report';
@@ -36,6 +36,10 @@ export class MediaSession {
 
   publish(source: Source, wish: Wish): void {
     this.#publisher.set(source, wish);
+  }
+
+  setLayers({ producerId, layers }: PublishLayers): void {
+    this.#publisher.setLayers(producerId, layers);
   }
 
   report(): Promise<MediaReport> {

@@ -76,6 +76,14 @@ export class Subscriber {
     }
   }
 
+  /** Whose picture or sound a consumer brings. */
+  producerOf(consumerId: string): string | undefined {
+    for (const [producerId, { consumer }] of this.#wanted) {
+      if (consumer?.id === consumerId) return producerId;
+    }
+    return undefined;
+  }
+
   /** Who can be heard right now, from the level in the packets that were played last. */
   speaking(): string[] {
     const people = new Set<string>();

@@ -11,6 +11,7 @@ import { sentenceOf } from '../media/problems';
 import type { MediaReport } from '../media/report';
 import { MediaSession } from '../media/session';
 import type { TransportLink } from '../media/transports';
+import { Viewport } from '../media/viewport';
 import { RoomChannel, type Link, type Manager } from '../protocol/channel';
 import type { Identity } from '../protocol/identity';
 import type { ErrorEvent, IceServer, NewProducer, Source } from '../protocol/generated/messages';
@@ -37,6 +38,8 @@ const PUBLISHED: readonly Source[] = ['mic', 'camera', 'screen', 'screen-audio']
 
 export class RoomSession {
   readonly local: LocalMedia;
+  /** What is on the screen; the pictures tell it. */
+  readonly viewport: Viewport;
   readonly #channel: RoomChannel;
   readonly #store: Store<RoomView, RoomAction> = createStore(initialRoom, reduceRoom);
   /** Remote pictures, by producer. */
@@ -59,6 +62,7 @@ export class RoomSession {
       token: (fresh) => options.identity.token(options.displayName, fresh),
       onLink: (link) => this.#handleLink(link),
     });
+    this.viewport = new Viewport((tiles) => this.#channel.request('set-viewport', { tiles }));
     this.#listen();
   }
 
@@ -74,6 +78,9 @@ export class RoomSession {
     this.#ends.push(this.local.view.subscribe((local) => this.#publish(local)));
     const timer = setInterval(() => this.#lookWhoSpeaks(), SPEAKING_INTERVAL_MS);
     this.#ends.push(() => clearInterval(timer));
+    const look = (): void => this.viewport.setWindowHidden(document.visibilityState === 'hidden');
+    document.addEventListener('visibilitychange', look);
+    this.#ends.push(() => document.removeEventListener('visibilitychange', look));
     this.#channel.open();
   }
 
@@ -92,6 +99,11 @@ export class RoomSession {
       if (audioOnly) this.#media?.subscriber.decline(producer.producerId);
       else this.#want(producer);
     }
+  }
+
+  /** Shows somebody large, or not any more. */
+  pin(participantId: string): void {
+    this.#store.dispatch({ type: 'pin', participantId });
   }
 
   /** To be called from the handler of a click, which is what the browser waits for. */
@@ -125,6 +137,7 @@ export class RoomSession {
       dispatch({ type: 'room-state', event });
       this.#iceServers = event.iceServers;
       this.#startMedia();
+      this.viewport.restart();
     });
     channel.on('user-joined', (event) => dispatch({ type: 'user-joined', event }));
     channel.on('user-updated', (event) => dispatch({ type: 'user-updated', event }));
@@ -146,6 +159,14 @@ export class RoomSession {
     channel.on('producer-paused', (event) => dispatch({ type: 'producer-paused', event }));
     channel.on('producer-resumed', (event) => dispatch({ type: 'producer-resumed', event }));
     channel.on('consumer-closed', ({ consumerId }) => this.#media?.subscriber.dropConsumer(consumerId));
+    channel.on('active-speaker', (event) => dispatch({ type: 'active-speaker', event }));
+    channel.on('bandwidth', (event) => dispatch({ type: 'bandwidth', event }));
+    channel.on('publish-layers', (event) => this.#media?.setLayers(event));
+    channel.on('consumer-layers', ({ consumerId, spatialLayer, reason }) => {
+      const producerId = this.#media?.subscriber.producerOf(consumerId);
+      if (producerId === undefined) return;
+      dispatch({ type: 'starved', producerId, starved: spatialLayer === null && reason === 'bandwidth' });
+    });
     channel.on('error', (event) => this.#handleError(event));
   }
 
@@ -154,6 +175,7 @@ export class RoomSession {
       case 'MEDIA_RESTARTED':
         this.#store.dispatch({ type: 'media-restarted' });
         this.#startMedia();
+        this.viewport.restart();
         return;
       case 'MEDIA_LOST':
       case 'TOO_SLOW':
@@ -273,6 +295,7 @@ export class RoomSession {
   #end(): void {
     for (const end of this.#ends.splice(0)) end();
     this.#meterOn(undefined);
+    this.viewport.close();
     this.#stopMedia();
   }
 }

@@ -6,7 +6,13 @@
 import type { ProtocolError } from '../protocol/errors';
 import type { Link } from '../protocol/channel';
 import type { RoomEvents } from '../protocol/generated/messages';
-import type { NewProducer, Participant, RoomInfo, RoomState } from '../protocol/generated/messages';
+import type {
+  BandwidthState,
+  NewProducer,
+  Participant,
+  RoomInfo,
+  RoomState,
+} from '../protocol/generated/messages';
 
 export interface Explanation {
   /** One line: what does not work. */
@@ -34,6 +40,14 @@ export interface RoomView {
   /** In the order of arrival. */
   participants: readonly Participant[];
   producers: ReadonlyMap<string, NewProducer>;
+  /** Pictures that are not sent because the connection is too slow. */
+  starved: ReadonlySet<string>;
+  /** How much of what is shown the connection carries. */
+  bandwidth: BandwidthState;
+  /** Who leads the conversation. */
+  leaderId: string | undefined;
+  /** Whose picture was chosen to be seen large. */
+  pinnedId: string | undefined;
   /** Who is speaking now. */
   speaking: ReadonlySet<string>;
   /** The server's suggestion to go without video; `undefined` once dismissed. */
@@ -60,6 +74,10 @@ export type RoomAction =
   | Event<'producer-paused'>
   | Event<'producer-resumed'>
   | Event<'recommend-audio-only'>
+  | Event<'bandwidth'>
+  | Event<'active-speaker'>
+  | { type: 'starved'; producerId: string; starved: boolean }
+  | { type: 'pin'; participantId: string | undefined }
   | { type: 'media-restarted' }
   | { type: 'link'; link: Link }
   | { type: 'media'; media: MediaLink }
@@ -76,6 +94,10 @@ export const initialRoom: RoomView = {
   selfId: undefined,
   participants: [],
   producers: new Map(),
+  starved: new Set(),
+  bandwidth: 'ok',
+  leaderId: undefined,
+  pinnedId: undefined,
   speaking: new Set(),
   suggestion: undefined,
   audioOnly: false,
@@ -104,7 +126,7 @@ export function reduceRoom(state: RoomView, action: RoomAction): RoomView {
     case 'producer-closed': {
       const producers = new Map(state.producers);
       producers.delete(action.event.producerId);
-      return { ...state, producers };
+      return { ...state, producers, starved: without(state.starved, action.event.producerId) };
     }
     case 'producer-paused':
       return setPaused(state, action.event.producerId, true);
@@ -112,7 +134,23 @@ export function reduceRoom(state: RoomView, action: RoomAction): RoomView {
       return setPaused(state, action.event.producerId, false);
     case 'media-restarted':
       // The people stay; what they send is announced anew.
-      return { ...state, producers: new Map(), speaking: new Set() };
+      return { ...state, producers: new Map(), speaking: new Set(), starved: new Set(), bandwidth: 'ok' };
+    case 'bandwidth':
+      return { ...state, bandwidth: action.event.state };
+    case 'active-speaker':
+      return { ...state, leaderId: action.event.participantId ?? undefined };
+    case 'starved':
+      return {
+        ...state,
+        starved: action.starved
+          ? new Set(state.starved).add(action.producerId)
+          : without(state.starved, action.producerId),
+      };
+    case 'pin':
+      return {
+        ...state,
+        pinnedId: state.pinnedId === action.participantId ? undefined : action.participantId,
+      };
     case 'recommend-audio-only':
       return { ...state, suggestion: action.event.message };
     case 'suggestion-dismissed':
@@ -148,6 +186,9 @@ function enter(state: RoomView, event: RoomState): RoomView {
     participants: [...event.participants].sort((a, b) => a.joinedAtMs - b.joinedAtMs),
     producers: new Map(),
     speaking: new Set(),
+    starved: new Set(),
+    bandwidth: 'ok',
+    leaderId: undefined,
     announcement: `You are in ${event.room.name}.`,
   };
 }
@@ -172,6 +213,8 @@ function leave(state: RoomView, event: RoomEvents['user-left']): RoomView {
     room: withOccupancy(state.room, event.occupancy),
     participants: state.participants.filter(({ id }) => id !== event.participantId),
     producers: new Map([...state.producers].filter(([, p]) => p.participantId !== event.participantId)),
+    pinnedId: state.pinnedId === event.participantId ? undefined : state.pinnedId,
+    leaderId: state.leaderId === event.participantId ? undefined : state.leaderId,
     announcement: person === undefined ? state.announcement : `${person.displayName} has left.`,
   };
 }
@@ -180,6 +223,13 @@ function setPaused(state: RoomView, producerId: string, paused: boolean): RoomVi
   const producer = state.producers.get(producerId);
   if (producer === undefined || producer.paused === paused) return state;
   return { ...state, producers: new Map(state.producers).set(producerId, { ...producer, paused }) };
+}
+
+function without(set: ReadonlySet<string>, id: string): ReadonlySet<string> {
+  if (!set.has(id)) return set;
+  const rest = new Set(set);
+  rest.delete(id);
+  return rest;
 }
 
 function withOccupancy(room: RoomInfo | undefined, occupancy: number): RoomInfo | undefined {

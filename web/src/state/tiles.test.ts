@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { after, entered, person, producer } from './fixtures';
+import { reduceRoom } from './room';
 import { OWN_CAMERA, sharesOf, tilesOf } from './tiles';
 
 const TWO = entered(person('ada', 10), person('me', 20));
@@ -48,5 +49,32 @@ it('puts the screens of others on the stage, with the name of who shares', () =>
     { type: 'new-producer', event: producer('a1', 'ada', 'screen-audio') },
     { type: 'new-producer', event: producer('s2', 'me', 'screen') },
   );
-  expect(sharesOf(state)).toEqual([{ producerId: 's1', name: 'ADA' }]);
+  expect(sharesOf(state)).toEqual([{ producerId: 's1', title: 'ADA’s screen', isScreen: true }]);
+});
+
+it('shows who is pinned large until they leave or are unpinned', () => {
+  const there = after(
+    entered(person('me', 1), person('ada', 2)),
+    { type: 'new-producer', event: producer('c1', 'ada', 'camera') },
+    { type: 'pin', participantId: 'ada' },
+  );
+  expect(sharesOf(there)).toEqual([{ producerId: 'c1', title: 'ADA', isScreen: false }]);
+  expect(sharesOf(reduceRoom(there, { type: 'pin', participantId: 'ada' }))).toEqual([]);
+  const left = { participantId: 'ada', occupancy: 1, reason: 'left' } as const;
+  expect(reduceRoom(there, { type: 'user-left', event: left }).pinnedId).toBeUndefined();
+});
+
+it('tells which picture waits for a faster connection', () => {
+  const there = after(
+    entered(person('me', 1), person('ada', 2)),
+    { type: 'new-producer', event: producer('c1', 'ada', 'camera') },
+    { type: 'starved', producerId: 'c1', starved: true },
+  );
+  const starved = (state: typeof there): boolean[] =>
+    tilesOf(state, { micOn: false, cameraOn: false }).map((tile) => tile.starved);
+  expect(starved(there)).toEqual([false, true]);
+  expect(starved(reduceRoom(there, { type: 'starved', producerId: 'c1', starved: false }))).toEqual([
+    false,
+    false,
+  ]);
 });

@@ -11,12 +11,19 @@ export interface Tile {
   cameraId: string | undefined;
   micOn: boolean;
   speaking: boolean;
+  /** They lead the conversation. */
+  leading: boolean;
+  /** Their picture is not sent, because our connection is too slow. */
+  starved: boolean;
+  pinned: boolean;
 }
 
-/** A screen that somebody else shows; our own is in front of us anyway. */
+/** What is seen large: a screen that somebody else shows (our own is in front of us anyway), or who was pinned. */
 export interface Share {
   producerId: string;
-  name: string;
+  /** What it is. */
+  title: string;
+  isScreen: boolean;
 }
 
 /** What our own devices do; the server does not tell us about ourselves. */
@@ -45,17 +52,35 @@ export function tilesOf(state: RoomView, self: SelfMedia): Tile[] {
       cameraId: isSelf ? (self.cameraOn ? OWN_CAMERA : undefined) : remoteCamera,
       micOn: isSelf ? self.micOn : mic !== undefined && !mic.paused,
       speaking: state.speaking.has(person.id),
+      leading: state.leaderId === person.id,
+      starved: remoteCamera !== undefined && state.starved.has(remoteCamera),
+      pinned: state.pinnedId === person.id,
     };
   });
   return [...tiles.filter((tile) => tile.isSelf), ...tiles.filter((tile) => !tile.isSelf)];
 }
 
 export function sharesOf(state: RoomView): Share[] {
-  return [...state.producers.values()]
-    .filter(
-      ({ source, paused, participantId }) => source === 'screen' && !paused && participantId !== state.selfId,
-    )
-    .map(({ producerId, participantId }) => ({ producerId, name: nameOf(state, participantId) }));
+  const others = [...state.producers.values()].filter(
+    ({ paused, participantId }) => !paused && participantId !== state.selfId,
+  );
+  const screens = others.filter(({ source }) => source === 'screen');
+  const pinned = others.filter(
+    ({ source, participantId }) =>
+      source === 'camera' && participantId === state.pinnedId && !state.audioOnly,
+  );
+  return [
+    ...screens.map(({ producerId, participantId }) => ({
+      producerId,
+      title: `${nameOf(state, participantId)}’s screen`,
+      isScreen: true,
+    })),
+    ...pinned.map(({ producerId, participantId }) => ({
+      producerId,
+      title: nameOf(state, participantId),
+      isScreen: false,
+    })),
+  ];
 }
 
 function nameOf(state: RoomView, participantId: string): string {

@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import type { ViewportTile } from '../protocol/generated/messages';
+import { Viewport, type Place } from './viewport';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const at = (producerId: string, width: number, height: number, pinned = false): Place => ({
+  producerId,
+  width,
+  height,
+  pinned,
+});
+
+class World {
+  readonly told: ViewportTile[][] = [];
+  fail = false;
+  readonly viewport = new Viewport(
+    (tiles) => {
+      this.told.push(tiles);
+      return this.fail ? Promise.reject(new Error('offline')) : Promise.resolve({ ok: true });
+    },
+    () => 2,
+  );
+
+  /** What was told since the last look, as short text. */
+  async after(ms: number): Promise<string[]> {
+    await vi.advanceTimersByTimeAsync(ms);
+    return this.told
+      .splice(0)
+      .map((tiles) =>
+        tiles
+          .map(
+            ({ producerId, width, height, pinned }) =>
+              `${producerId} ${width}x${height}${pinned === true ? '!' : ''}`,
+          )
+          .join(', '),
+      );
+  }
+}
+
+describe('Viewport', () => {
+  it('tells what appears at once and together, in pixels of the device', async () => {
+    const world = new World();
+    world.viewport.place(1, at('b', 160, 90));
+    world.viewport.restart();
+    world.viewport.place(2, at('a', 300, 170));
+    expect(await world.after(30)).toEqual(['a 608x352, b 320x192']);
+  });
+
+  it('tells what goes or shrinks a moment later, and nothing when it is back by then', async () => {
+    const world = new World();
+    world.viewport.restart();
+    world.viewport.place(1, at('a', 160, 90));
+    await world.after(30);
+    world.viewport.remove(1);
+    expect(await world.after(100)).toEqual([]);
+    world.viewport.place(1, at('a', 160, 90));
+    expect(await world.after(1000)).toEqual([]);
+    world.viewport.remove(1);
+    expect(await world.after(1000)).toEqual(['']);
+  });
+
+  it('does not tell of a few pixels', async () => {
+    const world = new World();
+    world.viewport.restart();
+    world.viewport.place(1, at('a', 157, 90));
+    await world.after(30);
+    world.viewport.place(1, at('a', 160, 92));
+    expect(await world.after(1000)).toEqual([]);
+  });
+
+  it('tells of a picture that is shown twice once, in the larger size', async () => {
+    const world = new World();
+    world.viewport.restart();
+    world.viewport.place(1, at('a', 160, 96));
+    world.viewport.place(2, at('a', 80, 200, true));
+    expect(await world.after(30)).toEqual(['a 320x400!']);
+  });
+
+  it('shows nothing while the window is hidden for long', async () => {
+    const world = new World();
+    world.viewport.restart();
+    world.viewport.place(1, at('a', 160, 96));
+    await world.after(30);
+    world.viewport.setWindowHidden(true);
+    expect(await world.after(1000)).toEqual([]);
+    expect(await world.after(1000)).toEqual(['']);
+    world.viewport.setWindowHidden(false);
+    expect(await world.after(30)).toEqual(['a 320x192']);
+  });
+
+  it('tells everything again to a new seat, and after a failure', async () => {
+    const world = new World();
+    world.viewport.restart();
+    world.viewport.place(1, at('a', 160, 96));
+    await world.after(30);
+    world.viewport.restart();
+    expect(await world.after(30)).toEqual(['a 320x192']);
+    world.fail = true;
+    world.viewport.place(2, at('b', 16, 16));
+    expect(await world.after(100)).toHaveLength(1);
+    world.fail = false;
+    expect(await world.after(3000)).toEqual(['a 320x192, b 32x32']);
+  });
+});
