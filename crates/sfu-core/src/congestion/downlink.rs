@@ -20,6 +20,9 @@ const RAISE_AFTER: Duration = Duration::from_secs(2);
 /// The viewer is told of its link no more often than this.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A link that carries less is spoken of when it has for so long: it begins with little, until it was probed.
+const LIMITED_FOR: Duration = Duration::from_secs(3);
+
 /// And only when what it carries changed by so many percent, or the state did.
 const TELL_PERCENT: u64 = 10;
 
@@ -76,6 +79,7 @@ pub(crate) struct Downlink {
     used: u64,
     lowered_at: Option<Instant>,
     told: Option<(Instant, Bandwidth)>,
+    limited_since: Option<Instant>,
     /// Bytes sent again since the last review, and bits a second that this took lately.
     repeated: u64,
     repeat_rate: u64,
@@ -95,6 +99,7 @@ impl Downlink {
             used: 0,
             lowered_at: None,
             told: None,
+            limited_since: None,
             repeated: 0,
             repeat_rate: 0,
             reviewed_at: None,
@@ -170,6 +175,11 @@ impl Downlink {
 
     /// What to tell the viewer, if it is time to tell it something new.
     pub(crate) fn take_news(&mut self, now: Instant, news: Bandwidth) -> Option<Bandwidth> {
+        if news.state == BandwidthState::Ok {
+            self.limited_since = None;
+        } else if now.saturating_duration_since(*self.limited_since.get_or_insert(now)) < LIMITED_FOR {
+            return None;
+        }
         let is_new = match &self.told {
             None => news.state != BandwidthState::Ok,
             Some((at, told)) => {

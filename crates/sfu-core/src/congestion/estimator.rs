@@ -165,7 +165,11 @@ impl Estimator {
             self.acknowledged.receive(arrival, result.bytes, is_limited);
             shown = self.prober.receive(result).or(shown);
         }
-        let usage = self.trendline.usage();
+        let usage = match self.trendline.usage() {
+            // Delays that waver without a queue are somebody's processor, not the link.
+            Usage::Over if !self.standing.is_there() => Usage::Normal,
+            usage => usage,
+        };
         let mut acknowledged = self.acknowledged.rate();
         if let (Some(rate), Some(newest)) = (&mut acknowledged, newest)
             && usage == Usage::Over

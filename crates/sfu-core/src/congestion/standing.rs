@@ -12,6 +12,12 @@ const SHORT: i64 = 30_000;
 /// The least delay of this time is the delay now: jitter adds to it only.
 const RECENT: Duration = Duration::from_millis(300);
 
+/// The least delay of this time tells a queue that grows from packets that were held up on a busy machine.
+const FRESH: Duration = Duration::from_millis(20);
+
+/// A queue that grows is longer than this, in µs.
+const GROWN: i64 = 8_000;
+
 /// The least delay of one to two such times is the delay of the empty path: a clock drifts, and a path changes.
 const BASE: Duration = Duration::from_secs(10);
 
@@ -63,6 +69,7 @@ pub(crate) struct StandingQueue {
     epoch: Option<Instant>,
     base: Option<Least>,
     recent: Option<Least>,
+    fresh: Option<Least>,
     /// While it drains: until when at most, and what the path carries.
     drain: Option<(Instant, u64)>,
     failed: u8,
@@ -75,6 +82,15 @@ impl StandingQueue {
         let delay = arrival - sent_at.saturating_duration_since(epoch).as_micros() as i64;
         Least::note(&mut self.base, sent_at, BASE, delay);
         Least::note(&mut self.recent, sent_at, RECENT, delay);
+        Least::note(&mut self.fresh, sent_at, FRESH, delay);
+    }
+
+    /// Whether there is a queue at all.
+    pub(crate) fn is_there(&self) -> bool {
+        match (self.fresh, self.base) {
+            (Some(fresh), Some(base)) => fresh.value() - base.value() > GROWN,
+            _ => true,
+        }
     }
 
     /// Length of the queue in µs.
