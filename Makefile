@@ -1,5 +1,5 @@
 # Each target is one line: what it does stands in scripts/, or is a call of cargo.
-.PHONY: help run test check bench load
+.PHONY: help run test check bench
 
 help: ## these lines
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  \t/p' Makefile
@@ -15,6 +15,3 @@ check: ## formatters, linters, types, documentation, dependencies, walls between
 
 bench: ## cost of a forwarded packet, and of its parts
 	@cargo bench --workspace --bench '*' -- $(ARGS)
-
-load: ## participants without a browser against a running server (ARGS="--help")
-	@cargo run --release --package bot -- $(ARGS)

@@ -21,6 +21,9 @@ test('everything works over polling alone', async ({ people }) => {
   await expect(ada.videoOf('Grace')).toHaveCount(0);
   expect(requests.some((url) => url.includes('transport=polling'))).toBe(true);
   expect(requests.some((url) => url.includes('transport=websocket'))).toBe(false);
+  // Nobody waits for who went to another page, though no connection tells of it.
+  await grace.page.goto('about:blank');
+  await expect(ada.tiles()).toHaveCount(1, { timeout: 5_000 });
 });
 
 test('a room that does not exist is a sentence', async ({ people }) => {

@@ -97,6 +97,19 @@ test('a missing camera is told plainly, and does not keep anybody out', async ({
   await expect(grace.tileOf('Ada')).toHaveAccessibleName('Ada, microphone on, camera off');
 });
 
+test('a refused camera is told plainly, with what to do', async ({ people }) => {
+  const refused = (context: BrowserContext): Promise<unknown> =>
+    context.addInitScript(() => {
+      navigator.mediaDevices.getUserMedia = () =>
+        Promise.reject(new DOMException('Permission denied', 'NotAllowedError'));
+    });
+  const page = await people.open({ room: 'study-room-9', before: refused });
+  await expect(page.getByText(/camera.*(blocked|allow)/i).first()).toBeVisible();
+  await page.getByLabel('Your name').fill('Ada');
+  await page.getByRole('button', { name: 'Join room' }).click();
+  await expect(page.locator('li[data-participant-id]')).toHaveCount(1);
+});
+
 test('without any device one can still see and hear', async ({ people }) => {
   await people.join('Grace', { room: 'study-room-7' });
   const ada = await people.join('Ada', { room: 'study-room-7', before: without('video', 'audio') });

@@ -48,7 +48,8 @@ pub struct Datagram<'a> {
     pub bytes: &'a mut [u8],
 }
 
-/// Events that nobody has taken yet. Bounded by what commands and peers can make: each object ends once.
+/// Events that nobody has taken yet. The driver takes them after every turn; what one turn can make is bounded by the
+/// objects: each ends once, changes its layers once a packet, and is told of at intervals.
 #[derive(Default)]
 pub(crate) struct Events(VecDeque<Event>);
 

@@ -231,10 +231,10 @@ fn bind_all(listen: &[(IpAddr, bool)], port: u16) -> Result<Vec<UdpSocket>, Star
 }
 
 fn fingerprints(certificate: &[u8]) -> Vec<DtlsFingerprint> {
-    // Strongest first: a peer that takes the first it knows takes the best.
-    FingerprintHash::ALL
-        .into_iter()
-        .rev()
+    // mediasoup-client takes the last one. It is the one that every browser knows.
+    let others = FingerprintHash::ALL.into_iter().filter(|hash| *hash != FingerprintHash::Sha256);
+    others
+        .chain([FingerprintHash::Sha256])
         .map(|hash| DtlsFingerprint {
             algorithm: match hash {
                 FingerprintHash::Sha1 => FingerprintAlgorithm::Sha1,

@@ -30,6 +30,8 @@ export interface RoomChannelOptions {
   requestTimeoutMs?: number;
 }
 
+/** The packet type "close" (Engine.IO protocol, version 4). */
+const ENGINE_IO_CLOSE = '1';
 const REQUEST_TIMEOUT_MS = 10_000;
 /** After the server itself closed the connection (a restart, mostly). */
 const RECONNECT_AFTER_SERVER_CLOSE_MS = 1_000;
@@ -95,6 +97,15 @@ export class RoomChannel implements Signalling {
     if (this.#socket.connected) this.#socket.emit('leave');
     this.#socket.disconnect();
     this.#options.onLink({ kind: 'closed' });
+  }
+
+  /**
+   * The page goes away. A WebSocket is closed by the browser and the server knows at once; polling just stops, and so
+   * the end of the connection is sent by the one kind of request that outlives a page.
+   */
+  goodbye(): void {
+    const transport: unknown = this.#options.manager.engine.transport;
+    if (isPolling(transport)) navigator.sendBeacon(transport.uri(), ENGINE_IO_CLOSE);
   }
 
   /** Events of a room arrive in the order in which the server sent them. */
@@ -185,6 +196,12 @@ export class RoomChannel implements Signalling {
     this.#socket.disconnect();
     this.#options.onLink({ kind: 'refused', error });
   }
+}
+
+/** The address of the connection is known to the library's polling alone, and not in its types. */
+function isPolling(transport: unknown): transport is { uri: () => string } {
+  const { name, uri } = transport as { name?: unknown; uri?: unknown };
+  return name === 'polling' && typeof uri === 'function';
 }
 
 function disconnected(): ProtocolError {

@@ -91,6 +91,11 @@ export class RoomSession {
     this.local.close();
   }
 
+  /** The page goes away: the others are not to wait until it is missed. */
+  goodbye(): void {
+    this.#channel.goodbye();
+  }
+
   setAudioOnly(audioOnly: boolean): void {
     this.#store.dispatch({ type: 'audio-only', audioOnly });
     this.#store.dispatch({ type: 'suggestion-dismissed' });

@@ -234,3 +234,22 @@ fn prefixes_contain_what_begins_with_their_bits() {
         assert_eq!(prefix.contains(address.parse().unwrap()), expected, "{prefix:?} {address}");
     }
 }
+
+#[test]
+fn numbers_out_of_their_range_are_refused_with_the_range() {
+    let cases = [
+        ("STUDYHALL_CONSENT_TIMEOUT", "9"),
+        ("STUDYHALL_CONSENT_TIMEOUT", "61"),
+        ("STUDYHALL_MIN_BITRATE", "9"),
+        ("STUDYHALL_START_BITRATE", "29"),
+        ("STUDYHALL_MAX_BITRATE", "29"),
+        ("STUDYHALL_MAX_BITRATE", "a lot"),
+    ];
+    for (name, value) in cases {
+        let said = refusal(&[(name, value)]);
+        assert!(said.contains(name) && said.contains(value), "{said}");
+    }
+    for value in ["10", "60"] {
+        assert!(load(&[], &[("STUDYHALL_CONSENT_TIMEOUT", value)], "").is_ok());
+    }
+}

@@ -28,6 +28,7 @@ use tokio::time::timeout;
 use crate::App;
 use crate::config::Prefix;
 use crate::error::{Code, Refusal};
+use crate::signal;
 
 pub(crate) type Shared = Arc<App>;
 
@@ -52,6 +53,7 @@ pub(crate) fn router(app: Shared, socket_io: SocketIoLayer) -> Router {
         .merge(assets::router())
         .with_state(Arc::clone(&app))
         .layer(socket_io)
+        .layer(middleware::from_fn(signal::with_join_rate))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), origin::check))
         .layer(tower_http::timeout::RequestBodyTimeoutLayer::new(BODY_PATIENCE))
         .layer(middleware::from_fn(secure))

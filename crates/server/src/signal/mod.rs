@@ -14,6 +14,10 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::http::Request as HttpRequest;
+use axum::middleware::Next;
+use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value;
 use socketioxide::adapter::LocalAdapter;
@@ -29,7 +33,7 @@ use crate::App;
 use crate::config::Limits;
 use crate::error::{Code, Refusal};
 use crate::room::Seat;
-use limits::ParticipantRates;
+use limits::{Bucket, ParticipantRates, Rate};
 use media::Caller;
 use messages::{LeaveReason, RequestName, RoomAuth};
 
@@ -73,8 +77,38 @@ pub(crate) fn open(app: &Arc<App>, io: &SocketIo) {
     io.ns("/room", enter.with(check));
 }
 
+/// Seats that one connection may take in ten seconds: each is told to everybody in the room.
+const JOINS_PER_10S: u32 = 20;
+
+/// How often one connection takes a seat; lives as long as the connection.
+#[derive(Clone)]
+struct JoinRate(Arc<Mutex<Bucket>>);
+
+impl JoinRate {
+    fn rate() -> Rate {
+        Rate::new(JOINS_PER_10S, Duration::from_secs(10), JOINS_PER_10S)
+    }
+
+    fn take(&self) -> Result<(), Refusal> {
+        let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.take(Instant::now(), Self::rate()).map_err(Refusal::rate_limited)
+    }
+}
+
+/// Gives each Engine.IO connection its rate of joining: its first request is kept with it.
+pub(crate) async fn with_join_rate(mut request: HttpRequest<Body>, next: Next) -> Response {
+    if request.uri().path().starts_with("/socket.io") {
+        let bucket = Bucket::full(Instant::now(), JoinRate::rate());
+        request.extensions_mut().insert(JoinRate(Arc::new(Mutex::new(bucket))));
+    }
+    next.run(request).await
+}
+
 /// Before the namespace is open: who, which room, and a seat in it.
 fn take_seat(app: &App, socket: &SocketRef, auth: Option<RoomAuth>) -> Result<(), Refusal> {
+    if let Some(rate) = socket.req_parts().extensions.get::<JoinRate>() {
+        rate.take().inspect_err(|refusal| refusal.log("join"))?;
+    }
     let seat = check(app, auth).inspect_err(|refusal| refusal.log("join"))?;
     // Should the connection end before the namespace is open, dropping the socket gives the seat back.
     let leaver = seat.clone();

@@ -97,6 +97,29 @@ async fn a_seat_that_is_given_back_is_free_for_the_next() {
 }
 
 #[tokio::test]
+async fn one_connection_cannot_come_and_go_without_end() {
+    let server = start().await;
+    let mut alice = Client::join(&server, "Alice", "study-room-1").await;
+    let auth = json!({ "token": server.token("Mallory").await, "roomId": "study-room-1" });
+    let mut mallory = Client::connect(&server, Transport::WebSocket, "/room", &auth).await;
+    let refused = loop {
+        match mallory.next().await {
+            Heard::Connected => {
+                mallory.raw("41/room,");
+                mallory.raw(&format!("40/room,{auth}"));
+            }
+            Heard::Refused(refusal) => break refusal,
+            _ => {}
+        }
+    };
+    assert!(refused.to_string().contains("RATE_LIMITED"), "{refused}");
+    let seen = alice.names_so_far().await;
+    assert!(seen.iter().filter(|name| *name == "user-joined").count() < 100, "{seen:?}");
+    // Whoever comes by a connection of their own is not concerned.
+    Client::join(&server, "Bob", "study-room-1").await;
+}
+
+#[tokio::test]
 async fn a_connection_that_ends_while_it_joins_keeps_no_seat() {
     let server = start().await;
     let auth = json!({ "token": server.token("Alice").await, "roomId": "study-room-1" });

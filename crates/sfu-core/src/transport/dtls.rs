@@ -360,3 +360,39 @@ fn srtp_keys(material: &[u8], profile: dimpl::SrtpProfile, we_are_client: bool) 
         receiver: SrtpReceiver::new(profile, &theirs).ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_those_of_the_standards() {
+        // "abc" of FIPS 180-4's examples; the beginning of each.
+        let cases = [
+            (FingerprintHash::Sha1, "A9:99:3E:36:47:06:81:6A:BA:3E:25:71:78:50:C2:6C:9C:D0:D8:9D", 20),
+            (FingerprintHash::Sha224, "23:09:7D:22:34:05:D8:22:86:42:A4:77:BD:A2:55:B3", 28),
+            (FingerprintHash::Sha256, "BA:78:16:BF:8F:01:CF:EA:41:41:40:DE:5D:AE:22:23", 32),
+            (FingerprintHash::Sha384, "CB:00:75:3F:45:A3:5E:8B:B5:A0:3D:69:9A:C6:50:07", 48),
+            (FingerprintHash::Sha512, "DD:AF:35:A1:93:61:7A:BA:CC:41:73:49:AE:20:41:31", 64),
+        ];
+        for (hash, beginning, len) in cases {
+            let text = hash.of(b"abc");
+            assert!(text.starts_with(beginning), "{hash:?}: {text}");
+            assert_eq!(text.len(), 3 * len - 1);
+        }
+    }
+
+    #[test]
+    fn only_so_many_datagrams_wait_for_the_peers_parameters() {
+        let certificate = dimpl::certificate::generate_self_signed_certificate().expect("it can be made");
+        let shared = DtlsShared::new(certificate, Some(1)).expect("the configuration is right");
+        let mut session = DtlsSession::new(shared);
+        let now = crate::some_instant();
+        for _ in 0..3 * MAX_EARLY {
+            assert!(session.receive(now, &[22; 100]));
+            assert!(session.receive(now, &[22; MAX_DATAGRAM + 1]));
+        }
+        let State::Waiting { early } = &session.state else { panic!("nobody told the parameters") };
+        assert_eq!(early.len(), MAX_EARLY);
+    }
+}

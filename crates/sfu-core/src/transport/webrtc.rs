@@ -27,8 +27,8 @@ pub const MAX_PRODUCERS: usize = 16;
 /// room for replacement.
 pub const MAX_CONSUMERS: usize = 500;
 
-/// SSRCs learned on one transport, retransmission streams included.
-const MAX_SSRCS: usize = 64;
+/// SSRCs received on one transport, retransmission streams included: as many as its producers can have.
+const MAX_SSRCS: usize = MAX_PRODUCERS * crate::producer::MAX_STREAMS * 2;
 
 /// Round trip assumed before the first measurement; mediasoup assumes the same.
 const INITIAL_ROUND_TRIP: Duration = Duration::from_millis(100);
