@@ -147,9 +147,10 @@ impl Worker {
                     }
                 };
                 let Some(admitted) = consumer.admit(stream, packet, &producer.streams) else { continue };
-                send_media(now, (key, &mut *consumer), transport, (stream, packet), admitted, out);
+                if send_media(now, (key, &mut *consumer), transport, (stream, packet), admitted, out) {
+                    arm(timers, consumer.transport, transport);
+                }
             }
-            arm(timers, consumer.transport, transport);
             if let Some((layer, reason)) = consumer.take_news(producer)
                 && let Some(router) = routers.get(producer.router)
             {
@@ -263,7 +264,7 @@ impl Worker {
     }
 }
 
-/// Sends one packet to one consumer, or has it wait for its turn.
+/// Sends one packet to one consumer, or has it wait for its turn; whether it waits.
 fn send_media(
     now: Instant,
     consumer: (Key<Consumer>, &mut Consumer),
@@ -271,7 +272,7 @@ fn send_media(
     (stream, packet): (u8, &StoredPacket<'_>),
     admitted: Admitted,
     out: &mut Outbox,
-) {
+) -> bool {
     let (key, consumer) = consumer;
     if let Some(downlink) = &mut transport.downlink
         && !consumer.is_sound()
@@ -279,9 +280,10 @@ fn send_media(
     {
         let paced = Paced { consumer: key, stream, source: packet.meta.seq, admitted };
         downlink.pacer.push(now, paced, packet.bytes.len());
-        return;
+        return true;
     }
     send_now(now, consumer, transport, packet, admitted, out);
+    false
 }
 
 /// Writes, encrypts and queues one packet for one consumer.

@@ -8,6 +8,9 @@ const LITTLE_PERCENT: u64 = 65;
 /// The time that is looked at.
 const WINDOW: Duration = Duration::from_millis(500);
 
+/// It is looked at this often, not at each packet.
+const STEP: Duration = Duration::from_millis(5);
+
 /// With so many percent of the window's budget unused it begins, and with fewer than so many it ends.
 const BEGIN_PERCENT: i64 = 80;
 const END_PERCENT: i64 = 50;
@@ -19,11 +22,18 @@ pub(crate) struct ApplicationLimited {
     unused: i64,
     at: Option<Instant>,
     since: Option<Instant>,
+    /// Bytes that were not looked at yet.
+    pending: usize,
 }
 
 impl ApplicationLimited {
     /// Takes in that `bytes` were sent while `rate` bits a second were allowed.
     pub(crate) fn note(&mut self, now: Instant, bytes: usize, rate: u64) {
+        self.pending += bytes;
+        if self.at.is_some_and(|at| now.saturating_duration_since(at) < STEP) {
+            return;
+        }
+        let bytes = std::mem::take(&mut self.pending);
         let elapsed = self.at.replace(now).map_or(Duration::ZERO, |at| now.saturating_duration_since(at)).min(WINDOW);
         let budget = |time: Duration| (rate * LITTLE_PERCENT / 100 * time.as_micros() as u64 / 8_000_000) as i64;
         let most = budget(WINDOW).max(1);

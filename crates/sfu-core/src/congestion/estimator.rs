@@ -78,6 +78,8 @@ pub(crate) struct Estimator {
     /// The viewer's own estimate, where it sends one.
     remb: Option<u64>,
     results: Vec<PacketResult>,
+    /// The rate after the last change, for what is done at each packet.
+    noted_rate: u64,
     /// Last feedback, or step down without one.
     heard_at: Option<Instant>,
 }
@@ -98,6 +100,7 @@ impl Estimator {
             round_trip: Duration::from_millis(100),
             remb: None,
             results: Vec::with_capacity(USUAL_RESULTS),
+            noted_rate: limits.start,
             heard_at: None,
         }
     }
@@ -127,8 +130,7 @@ impl Estimator {
     /// Notes that a packet of `bytes`, headers included, left under a transport-wide number.
     pub(crate) fn note_sent(&mut self, now: Instant, seq: SeqNo, bytes: usize, probe: Option<ProbeId>) {
         self.sent.note(now, seq, bytes, probe);
-        let rate = self.rate();
-        self.limited.note(now, bytes, rate);
+        self.limited.note(now, bytes, self.noted_rate);
     }
 
     /// The viewer's own estimate (draft-alvestrand-rmcat-remb-03).
@@ -144,12 +146,13 @@ impl Estimator {
     pub(crate) fn receive_feedback(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
         let mut results = std::mem::take(&mut self.results);
         results.clear();
-        self.sent.receive(feedback, &mut results);
+        self.sent.receive(now, feedback, &mut results);
         if !results.is_empty() {
             self.heard_at = Some(now);
             self.update(now, &results);
         }
         self.results = results;
+        self.noted_rate = self.rate();
     }
 
     fn update(&mut self, now: Instant, results: &[PacketResult]) {

@@ -65,10 +65,14 @@ impl<T> Pacer<T> {
     }
 
     fn pay(&mut self, now: Instant) {
-        let micros = now.saturating_duration_since(self.debt_at).as_micros() as u64;
-        let paid = u128::from(self.rate()) * u128::from(micros) / 8_000_000;
-        self.debt = self.debt.saturating_sub(paid as u64);
-        self.debt_at = now.max(self.debt_at);
+        if self.debt == 0 || now <= self.debt_at {
+            self.debt_at = now.max(self.debt_at);
+            return;
+        }
+        // No debt lasts for a second.
+        let micros = now.saturating_duration_since(self.debt_at).min(Duration::from_secs(1)).as_micros() as u64;
+        self.debt = self.debt.saturating_sub(self.rate().saturating_mul(micros) / 8_000_000);
+        self.debt_at = now;
     }
 
     fn burst(&self) -> u64 {

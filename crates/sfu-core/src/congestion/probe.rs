@@ -185,7 +185,7 @@ impl Prober {
     /// more than was known.
     pub(crate) fn receive(&mut self, result: &PacketResult) -> Option<u64> {
         let awaited = self.awaited.as_mut()?;
-        if result.probe != Some(awaited.probe.id) {
+        if result.probe != awaited.probe.id.mark() {
             return None;
         }
         let arrival = result.received_at?;
@@ -250,7 +250,7 @@ mod tests {
             let sent_at = start + Duration::from_micros(packet * 250 * 8_000_000 / probe.rate);
             let micros = sent_at.saturating_duration_since(start).as_micros() as i64;
             arrival = micros.max(arrival) + 250 * 8_000_000 / capacity as i64;
-            let result = PacketResult { sent_at, received_at: Some(arrival), bytes: 250, probe: Some(probe.id) };
+            let result = PacketResult { sent_at, received_at: Some(arrival), bytes: 250, probe: probe.id.mark() };
             shown = shown.or(prober.receive(&result));
         }
         shown

@@ -23,19 +23,33 @@ const TICK_MICROS: i64 = 250;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct ProbeId(pub(crate) u32);
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+impl ProbeId {
+    /// Tells the packets of this probe from those of the few others that can be under way; never 0.
+    pub(crate) fn mark(self) -> u8 {
+        (self.0 % 255) as u8 + 1
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Fate {
+    /// There is no packet.
+    #[default]
+    None,
     Unknown,
     Lost,
     Received,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// A sent packet; small, because each transport has many and each is written to once a packet.
+#[derive(Clone, Copy, Debug, Default)]
 struct Entry {
-    number: ExtSeqNo,
-    sent_at: Instant,
+    /// Low half of the number.
+    number: u32,
+    /// When it was sent, in µs since the epoch, wrapping after 71 minutes.
+    sent_at: u32,
     bytes: u16,
-    probe: Option<ProbeId>,
+    /// Low byte of the probe's id; 0 of none.
+    probe: u8,
     fate: Fate,
 }
 
@@ -47,12 +61,14 @@ pub(crate) struct PacketResult {
     pub(crate) received_at: Option<i64>,
     /// Size with all headers.
     pub(crate) bytes: u16,
-    pub(crate) probe: Option<ProbeId>,
+    /// [`ProbeId::mark`] of its probe; 0 of none.
+    pub(crate) probe: u8,
 }
 
 /// What was sent, by transport-wide number.
 pub(crate) struct SentHistory {
-    entries: Vec<Option<Entry>>,
+    entries: Vec<Entry>,
+    epoch: Option<Instant>,
     newest: Option<ExtSeqNo>,
     /// Below, the fate of every packet is known, or it is forgotten.
     open_from: ExtSeqNo,
@@ -65,7 +81,8 @@ pub(crate) struct SentHistory {
 impl SentHistory {
     pub(crate) fn new() -> Self {
         Self {
-            entries: vec![None; USUAL_PACKETS],
+            entries: vec![Entry::default(); USUAL_PACKETS],
+            epoch: None,
             newest: None,
             open_from: ExtSeqNo::new(0),
             in_flight: 0,
@@ -90,37 +107,51 @@ impl SentHistory {
             self.open_from = number;
         }
         self.newest = self.newest.max(Some(number));
+        let sent_at = self.micros(now) as u32;
         let displaced = self.entries[self.index(number)];
-        if let Some(old) = displaced.filter(|old| old.fate == Fate::Unknown) {
-            if self.entries.len() < MAX_PACKETS && now.saturating_duration_since(old.sent_at) < KEPT {
+        if displaced.fate == Fate::Unknown {
+            let age = Duration::from_micros(u64::from(sent_at.wrapping_sub(displaced.sent_at)));
+            if self.entries.len() < MAX_PACKETS && age < KEPT {
                 self.grow();
             } else {
-                self.in_flight = self.in_flight.saturating_sub(u64::from(old.bytes));
-                self.open_from = self.open_from.max(old.number.next());
+                self.in_flight = self.in_flight.saturating_sub(u64::from(displaced.bytes));
+                self.open_from = self.open_from.max(number.offset(1 - self.entries.len() as i64));
             }
         }
         let bytes = bytes.min(usize::from(u16::MAX)) as u16;
         self.in_flight += u64::from(bytes);
         let index = self.index(number);
-        self.entries[index] = Some(Entry { number, sent_at: now, bytes, probe, fate: Fate::Unknown });
+        let probe = probe.map_or(0, ProbeId::mark);
+        self.entries[index] = Entry { number: number.get() as u32, sent_at, bytes, probe, fate: Fate::Unknown };
+    }
+
+    /// Time since the epoch, in µs.
+    fn micros(&mut self, now: Instant) -> u64 {
+        let epoch = *self.epoch.get_or_insert(now);
+        now.saturating_duration_since(epoch).as_micros() as u64
     }
 
     fn grow(&mut self) {
-        let grown = vec![None; self.entries.len() * 2];
-        for entry in std::mem::replace(&mut self.entries, grown).into_iter().flatten() {
-            let index = self.index(entry.number);
-            self.entries[index] = Some(entry);
+        let grown = vec![Entry::default(); self.entries.len() * 2];
+        for entry in std::mem::replace(&mut self.entries, grown) {
+            let index = entry.number as usize & (self.entries.len() - 1);
+            if entry.fate != Fate::None {
+                self.entries[index] = entry;
+            }
         }
     }
 
     fn entry_mut(&mut self, number: ExtSeqNo) -> Option<&mut Entry> {
         let index = self.index(number);
-        self.entries[index].as_mut().filter(|entry| entry.number == number)
+        let entry = &mut self.entries[index];
+        (entry.fate != Fate::None && entry.number == number.get() as u32).then_some(entry)
     }
 
     /// Appends what `feedback` tells that was not known before, in the order of sending.
-    pub(crate) fn receive(&mut self, feedback: &TransportFeedback<'_>, results: &mut Vec<PacketResult>) {
+    pub(crate) fn receive(&mut self, now: Instant, feedback: &TransportFeedback<'_>, results: &mut Vec<PacketResult>) {
         let Some(newest) = self.newest else { return };
+        let micros = self.micros(now);
+        let now = (now, micros as u32);
         let Some(base) = newest.nearest(feedback.base_seq) else { return };
         let mut arrival = self.unwrap_reference(feedback.reference_time);
         // A few bytes can claim thousands of losses: only those are walked that are not known yet.
@@ -129,39 +160,52 @@ impl SentHistory {
         for (seq, delta) in feedback.received() {
             arrival += delta;
             let Some(number) = newest.nearest(seq).filter(|number| *number <= newest) else { continue };
-            at = self.lose(at, number, results);
-            self.settle(number, Fate::Received, Some(arrival * TICK_MICROS), results);
+            at = self.lose(now, at, number, results);
+            self.settle(now, number, Some(arrival * TICK_MICROS), results);
             at = at.max(number.next());
         }
-        self.lose(at, end.min(newest.next()), results);
+        self.lose(now, at, end.min(newest.next()), results);
         while self.open_from <= newest && self.entry_mut(self.open_from).is_none_or(|entry| entry.fate != Fate::Unknown)
         {
             self.open_from = self.open_from.next();
         }
     }
 
-    fn lose(&mut self, from: ExtSeqNo, end: ExtSeqNo, results: &mut Vec<PacketResult>) -> ExtSeqNo {
+    fn lose(
+        &mut self,
+        now: (Instant, u32),
+        from: ExtSeqNo,
+        end: ExtSeqNo,
+        results: &mut Vec<PacketResult>,
+    ) -> ExtSeqNo {
         let mut at = from;
         while at < end {
-            self.settle(at, Fate::Lost, None, results);
+            self.settle(now, at, None, results);
             at = at.next();
         }
         at
     }
 
-    fn settle(&mut self, number: ExtSeqNo, fate: Fate, received_at: Option<i64>, results: &mut Vec<PacketResult>) {
+    /// Notes what became of a packet. `now` is also given in µs since the epoch, wrapping.
+    fn settle(
+        &mut self,
+        (now, micros): (Instant, u32),
+        number: ExtSeqNo,
+        received_at: Option<i64>,
+        results: &mut Vec<PacketResult>,
+    ) {
         let Some(entry) = self.entry_mut(number) else { return };
-        let before = std::mem::replace(&mut entry.fate, fate);
-        if before == Fate::Received {
-            entry.fate = before;
+        let fate = if received_at.is_some() { Fate::Received } else { Fate::Lost };
+        let Entry { sent_at, bytes, probe, fate: before, .. } = *entry;
+        if before == Fate::Received || before == fate {
             return;
         }
-        let Entry { sent_at, bytes, probe, .. } = *entry;
+        entry.fate = fate;
         if before == Fate::Unknown {
             self.in_flight = self.in_flight.saturating_sub(u64::from(bytes));
-        } else if fate == Fate::Lost {
-            return;
         }
+        let age = Duration::from_micros(u64::from(micros.wrapping_sub(sent_at)));
+        let Some(sent_at) = now.checked_sub(age) else { return };
         results.push(PacketResult { sent_at, received_at, bytes, probe });
     }
 
@@ -198,7 +242,7 @@ mod tests {
         let Some(Ok(RtcpPacket::TransportFeedback(feedback))) = packets(&bytes).next() else {
             panic!("only feedback was written")
         };
-        history.receive(&feedback, &mut results);
+        history.receive(crate::some_instant(), &feedback, &mut results);
         results
     }
 
