@@ -13,6 +13,7 @@ use wire::{Mid, PayloadType, Rid, Ssrc};
 use crate::congestion::{Bandwidth, BitrateLimits};
 use crate::consumer::{Consumer, LayersReason};
 use crate::producer::{Layer, Producer};
+use crate::quality::{ConnectionQuality, Scores};
 use crate::router::Router;
 use crate::speaker::AudioLevels;
 use crate::stats::{ConsumerStats, Drops, ProducerStats, TransportStats};
@@ -306,6 +307,12 @@ pub enum EventKind {
     ActiveSpeaker(Option<ObjectId>),
     /// Who is audible, about every 300 ms while somebody is; empty once when nobody is any more.
     AudioLevels(AudioLevels),
+    /// The scores of a producer's streams changed.
+    ProducerScore(ObjectId, Scores),
+    /// The score of a consumer changed: its own, and that of the stream it is sent.
+    ConsumerScore(ObjectId, u8, u8),
+    /// The connection to the peer of a transport got better or worse.
+    ConnectionQuality(ObjectId, ConnectionQuality),
     /// The router itself is closed; nothing follows.
     RouterClosed,
 }

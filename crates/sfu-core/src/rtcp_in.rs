@@ -119,7 +119,7 @@ impl Worker {
     fn receive_block(&mut self, now: Instant, key: Key<WebRtcTransport>, block: &ReportBlock) {
         let ntp_now = NtpTime::from_system(self.unix_at(now)).middle();
         let Some(transport) = self.transports.get_mut(key) else { return };
-        let Some(ConsumerRef { consumer, is_rtx: false }) = transport.consumer_of(block.ssrc) else {
+        let Some(ConsumerRef { consumer: consumer_key, is_rtx: false }) = transport.consumer_of(block.ssrc) else {
             return;
         };
         if block.last_sr != 0
@@ -127,10 +127,11 @@ impl Worker {
         {
             transport.measure_round_trip(round_trip);
         }
-        if let Some(consumer) = self.consumers.get_mut(consumer) {
+        if let Some(consumer) = self.consumers.get_mut(consumer_key) {
             consumer.view.fraction_lost = block.fraction_lost;
             consumer.view.cumulative_lost = block.cumulative_lost;
         }
+        self.review_consumer_score(consumer_key);
     }
 
     fn receive_extended(&mut self, now: Instant, key: Key<WebRtcTransport>, sender: Ssrc, block: XrBlock<'_>) {

@@ -47,6 +47,8 @@ impl Worker {
             self.review_streams(now, key);
             self.send_sender_reports(now, key, out);
             self.send_receiver_reports(now, key, out);
+            self.review_connection(now, key);
+            self.review_all_scores(key);
         }
     }
 
@@ -69,6 +71,16 @@ impl Worker {
         }
         self.send_key_frame_requests(out);
         self.plan_repair(key);
+    }
+
+    fn review_all_scores(&mut self, key: Key<WebRtcTransport>) {
+        let count = self.transports.get(key).map_or(0, |transport| transport.producers.len());
+        for index in 0..count {
+            let producer = self.transports.get(key).and_then(|transport| transport.producers.get(index)).copied();
+            if let Some(producer) = producer {
+                self.review_scores(producer);
+            }
+        }
     }
 
     /// Leaves layers that their sender stopped, and gives up those that nobody uses.

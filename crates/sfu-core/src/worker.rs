@@ -158,6 +158,7 @@ impl Worker {
         if let Some(transport) = self.transports.get_mut(key) {
             transport.counters.datagrams_received += 1;
             transport.counters.bytes_received += bytes.len() as u64;
+            transport.connection.note_heard(now);
         }
         match kind {
             PacketKind::Rtp => self.receive_rtp((now, received_at), key, bytes, out),
@@ -257,6 +258,7 @@ impl Worker {
             Checked::Ignored => self.drops.bad_stun += 1,
             Checked::Refused => {}
             Checked::Valid { added, evicted, restarted } => {
+                transport.connection.note_heard(now);
                 if let Some(evicted) = evicted {
                     self.by_path.remove(&evicted);
                 }

@@ -21,7 +21,9 @@ pub use error::{ConnectError, ConsumeError, ProduceError, StartError, WorkerErro
 pub use id::{ConsumerId, ProducerId, RouterId, TransportId};
 pub use producer::{Encoding, Producer, can_consume};
 pub use router::{Router, RouterEvent, RouterEvents, WebRtcTransportOptions};
-pub use sfu_core::{Bandwidth, BandwidthState, BitrateLimits, CloseReason, CommandError, Drops, Layer, LayersReason};
+pub use sfu_core::{
+    Bandwidth, BandwidthState, BitrateLimits, CloseReason, CommandError, ConnectionQuality, Drops, Layer, LayersReason,
+};
 pub use transport::{ConsumerOptions, ProducerOptions, Tile, WebRtcTransport};
 pub use wire::ortc;
 pub use wire::ortc::{

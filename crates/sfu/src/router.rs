@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rand::RngExt;
-use sfu_core::{Bandwidth, CloseReason, Command, Key, Layer, LayersReason, Reply};
+use sfu_core::{Bandwidth, CloseReason, Command, ConnectionQuality, Key, Layer, LayersReason, Reply};
 use tokio::sync::mpsc;
 use wire::ortc::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, RtpCapabilities};
 
@@ -76,6 +76,29 @@ pub enum RouterEvent {
         /// Microphones and their mean levels in dBov (−127 to 0), the loudest first, at most ten; empty once when all are
         /// silent.
         levels: Vec<(ProducerId, i8)>,
+    },
+    /// The scores of a producer's streams changed.
+    ProducerScore {
+        /// Which.
+        producer: ProducerId,
+        /// Each from 0 to 10, in the order of the encodings.
+        scores: Vec<u8>,
+    },
+    /// The score of a consumer changed.
+    ConsumerScore {
+        /// Which.
+        consumer: ConsumerId,
+        /// Its own, 0 to 10.
+        score: u8,
+        /// That of the stream it is sent.
+        producer_score: u8,
+    },
+    /// The connection to the browser at a transport got better or worse.
+    ConnectionQuality {
+        /// Which.
+        transport: TransportId,
+        /// How it is now.
+        quality: ConnectionQuality,
     },
     /// The worker failed: every object of this router is gone, make a new router.
     WorkerDied,

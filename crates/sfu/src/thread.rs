@@ -238,6 +238,15 @@ impl Thread {
                 EventKind::AudioLevels(levels) => RouterEvent::AudioLevels {
                     levels: levels.as_slice().iter().map(|&(id, dbov)| (id.into(), dbov)).collect(),
                 },
+                EventKind::ProducerScore(id, scores) => {
+                    RouterEvent::ProducerScore { producer: id.into(), scores: scores.as_slice().to_vec() }
+                }
+                EventKind::ConsumerScore(id, score, producer_score) => {
+                    RouterEvent::ConsumerScore { consumer: id.into(), score, producer_score }
+                }
+                EventKind::ConnectionQuality(id, quality) => {
+                    RouterEvent::ConnectionQuality { transport: id.into(), quality }
+                }
                 EventKind::RouterClosed => {
                     // Its stream of events ends when the sender is dropped here.
                     self.subscribers.swap_remove(index);

@@ -12,6 +12,7 @@ export function person(id: string, joinedAtMs: number): Participant {
     video: 'off',
     screen: 'off',
     joinedAtMs,
+    connection: 'good',
   };
 }
 

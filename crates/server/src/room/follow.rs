@@ -38,6 +38,11 @@ async fn follow(room: Weak<Room>, router: RouterId, mut events: RouterEvents) {
             RouterEvent::ConsumerLayers { consumer, layer, reason } => room.consumer_layers(&consumer, layer, reason),
             RouterEvent::PublishLayers { producer, active } => room.publish_layers(&producer, &active),
             RouterEvent::Bandwidth { transport, bandwidth } => room.bandwidth(&transport, bandwidth),
+            RouterEvent::ProducerScore { producer, scores } => room.producer_score(&producer, &scores),
+            RouterEvent::ConsumerScore { consumer, score, producer_score } => {
+                room.consumer_score(&consumer, score, producer_score);
+            }
+            RouterEvent::ConnectionQuality { transport, quality } => room.connection(&transport, quality.into()),
             RouterEvent::WorkerDied => break,
             _ => {}
         }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use sfu::{Consumer, ConsumerId, Producer, ProducerId, TransportId, WebRtcTransport};
 
+use crate::signal::messages::Connection;
+
 /// What one participant has made on the media server.
 #[derive(Default)]
 pub(super) struct SeatMedia {
@@ -33,6 +35,7 @@ struct Transport {
     handle: WebRtcTransport,
     /// Whether ICE and DTLS were through once: only then can its end mean that the participant is gone.
     connected: bool,
+    quality: Connection,
 }
 
 /// A thing and the transport it is on: they go together.
@@ -62,7 +65,7 @@ impl SeatMedia {
     }
 
     pub(super) fn add_transport(&mut self, handle: WebRtcTransport) {
-        self.transports.insert(handle.id().clone(), Transport { handle, connected: false });
+        self.transports.insert(handle.id().clone(), Transport { handle, connected: false, quality: Connection::Good });
     }
 
     pub(super) fn transport(&self, id: &str) -> Option<&WebRtcTransport> {
@@ -76,6 +79,14 @@ impl SeatMedia {
     /// ICE and DTLS of one are through; false when it is not here.
     pub(super) fn note_connected(&mut self, id: &TransportId) -> bool {
         self.transports.get_mut(id).map(|transport| transport.connected = true).is_some()
+    }
+
+    /// Notes how well media get through one; the worst of all.
+    pub(super) fn set_connection(&mut self, id: &TransportId, quality: Connection) -> Connection {
+        if let Some(transport) = self.transports.get_mut(id) {
+            transport.quality = quality;
+        }
+        self.transports.values().map(|transport| transport.quality).max().unwrap_or_default()
     }
 
     pub(super) fn has_transport(&self, id: &TransportId) -> bool {

@@ -27,7 +27,7 @@ pub(crate) use state::{ParticipantId, ProducerFacts};
 use crate::clock::now_ms;
 use crate::error::{Refusal, error_event};
 use crate::signal::lobby::Bell;
-use crate::signal::messages::{self, LeaveReason, RoomEvent, RoomInfo, Source};
+use crate::signal::messages::{self, Connection, LeaveReason, RoomEvent, RoomInfo, Source};
 use follow::Following;
 use media::SeatMedia;
 use state::{Effect, Full, State, To};
@@ -394,6 +394,42 @@ impl Room {
         let layers = layers.collect();
         let event = RoomEvent::PublishLayers(messages::PublishLayers { producer_id: producer.to_string(), layers });
         inner.emit(self, vec![Effect { to: To::One(owner), event }]);
+    }
+
+    /// Tells a publisher how well its streams get to us.
+    fn producer_score(&self, producer: &ProducerId, scores: &[u8]) {
+        let mut inner = self.lock();
+        let owner = inner.state.producer(producer.as_ref()).map(|(owner, _)| owner.clone());
+        let Some(owner) = owner else { return };
+        let handle = inner.seats.get(&owner).and_then(|entry| entry.media.producer(producer.as_ref()));
+        let encodings = handle.map(Producer::encodings).unwrap_or_default();
+        let scores = scores.iter().enumerate().map(|(index, &score)| messages::StreamScore {
+            rid: encodings.get(index).and_then(|encoding| encoding.rid.clone()),
+            score,
+        });
+        let scores = scores.collect();
+        let event = RoomEvent::ProducerScore(messages::ProducerScore { producer_id: producer.to_string(), scores });
+        inner.emit(self, vec![Effect { to: To::One(owner), event }]);
+    }
+
+    /// Tells a viewer how well what it is sent gets through.
+    fn consumer_score(&self, consumer: &ConsumerId, score: u8, producer_score: u8) {
+        let mut inner = self.lock();
+        let owner = inner.seats.iter().find(|(_, entry)| entry.media.has_consumer(consumer));
+        let Some(owner) = owner.map(|(id, _)| id.clone()) else { return };
+        let consumer_id = consumer.to_string();
+        let event = RoomEvent::ConsumerScore(messages::ConsumerScore { consumer_id, score, producer_score });
+        inner.emit(self, vec![Effect { to: To::One(owner), event }]);
+    }
+
+    /// Tells how well somebody's media get through: as well as on the worst of their transports.
+    fn connection(&self, transport: &TransportId, connection: Connection) {
+        let mut inner = self.lock();
+        let owner = inner.seats.iter_mut().find(|(_, entry)| entry.media.has_transport(transport));
+        let Some((id, entry)) = owner else { return };
+        let (id, worst) = (id.clone(), entry.media.set_connection(transport, connection));
+        let effects = inner.state.set_connection(&id, worst).into_iter().collect();
+        inner.emit(self, effects);
     }
 
     /// Tells a viewer what their link carries.

@@ -4,9 +4,9 @@
 use std::fmt;
 
 use crate::signal::messages::{
-    ActiveSpeaker, ConsumerClosed, ErrorEvent, LeaveReason, NewProducer, Participant, ParticipantLevel, Presence,
-    ProducerOf, RecommendAudioOnly, Role, RoomEvent, RoomInfo, RoomState, SelfInfo, ServerDraining, Source, UserJoined,
-    UserLeft, UserUpdated,
+    ActiveSpeaker, Connection, ConsumerClosed, ErrorEvent, LeaveReason, NewProducer, Participant, ParticipantLevel,
+    Presence, ProducerOf, RecommendAudioOnly, Role, RoomEvent, RoomInfo, RoomState, SelfInfo, ServerDraining, Source,
+    UserJoined, UserLeft, UserUpdated,
 };
 
 /// Above this many people, cameras are advised against.
@@ -75,6 +75,7 @@ struct Seat {
     /// Between taking the seat and entering, a participant counts but is not seen.
     entered: bool,
     producers: Vec<ProducerFacts>,
+    connection: Connection,
 }
 
 impl Seat {
@@ -99,6 +100,7 @@ impl Seat {
             video,
             screen,
             joined_at_ms: self.joined_at_ms,
+            connection: self.connection,
         }
     }
 
@@ -125,7 +127,7 @@ impl Seat {
             return None;
         }
         let participant_id = self.id.to_string();
-        let event = RoomEvent::UserUpdated(UserUpdated { participant_id, audio, video, screen });
+        let event = RoomEvent::UserUpdated(UserUpdated { participant_id, audio, video, screen, connection: None });
         Some(Effect { to: To::Others(self.id.clone()), event })
     }
 }
@@ -182,7 +184,14 @@ impl State {
         if self.occupancy() >= self.capacity {
             return Err(Full { capacity: self.capacity });
         }
-        let seat = Seat { id, display_name, joined_at_ms: now_ms, entered: false, producers: Vec::new() };
+        let seat = Seat {
+            id,
+            display_name,
+            joined_at_ms: now_ms,
+            entered: false,
+            producers: Vec::new(),
+            connection: Connection::Good,
+        };
         self.seats.push(seat);
         Ok(())
     }
@@ -304,6 +313,22 @@ impl State {
         }
         effects.push(Effect { to: To::All, event: RoomEvent::Error(told) });
         effects
+    }
+
+    /// Notes how well somebody's media get through; everybody hears of a change, they too.
+    pub(crate) fn set_connection(&mut self, id: &ParticipantId, connection: Connection) -> Option<Effect> {
+        let seat = self.seats.iter_mut().find(|seat| seat.id == *id)?;
+        if std::mem::replace(&mut seat.connection, connection) == connection || !seat.entered {
+            return None;
+        }
+        let event = RoomEvent::UserUpdated(UserUpdated {
+            participant_id: id.to_string(),
+            audio: None,
+            video: None,
+            screen: None,
+            connection: Some(connection),
+        });
+        Some(Effect { to: To::All, event })
     }
 
     /// The owner of this microphone leads the conversation now, or nobody does; what everybody is told if that is new.

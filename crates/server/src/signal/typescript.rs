@@ -60,6 +60,8 @@ fn generate() -> String {
         m::ConsumerClosed,
         m::ConsumerLayers,
         m::PublishLayers,
+        m::ConsumerScore,
+        m::ProducerScore,
         m::Bandwidth,
         m::RecommendAudioOnly,
         m::ErrorEvent,

@@ -25,6 +25,7 @@ pub(crate) use self::write::As;
 use self::write::CopiedExtensions;
 use crate::command::{ConsumerSpec, ObjectId};
 use crate::producer::{Layer, Producer, StoredPacket, Stream};
+use crate::quality;
 use crate::router::Router;
 use crate::stats::ConsumerStats;
 use crate::table::Key;
@@ -129,6 +130,8 @@ pub struct Consumer {
     selection: Selection,
     wish: Wish,
     paused: bool,
+    /// The scores that were told: its own and its stream's.
+    scores: Option<(u8, u8)>,
     /// What the driver was told of the layer that is sent.
     told: Option<Layer>,
     numbering: Numbering,
@@ -167,6 +170,7 @@ impl Consumer {
             selection: Selection::new(producer.shape()),
             wish: Wish::default(),
             paused: spec.paused,
+            scores: None,
             told: None,
             numbering: Numbering::new(first_seq),
             last: None,
@@ -264,6 +268,17 @@ impl Consumer {
         }
         self.told = current;
         Some((current, self.wish.reason(producer, self.selection.target())))
+    }
+
+    /// Share of packets that its receiver lost between its last reports, of 256.
+    pub(crate) fn lost_share(&self) -> u8 {
+        self.view.fraction_lost
+    }
+
+    /// Its score and that of the stream it is sent, if they are not those that were told.
+    pub(crate) fn take_new_score(&mut self, producer: &Producer) -> Option<(u8, u8)> {
+        let score = (quality::score(self.view.fraction_lost), producer.score(self.current_stream().unwrap_or(0)));
+        (self.scores.replace(score) != Some(score)).then_some(score)
     }
 
     /// The layer that is sent now, as it was told.

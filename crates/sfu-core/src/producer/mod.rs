@@ -19,6 +19,7 @@ use wire::ortc::SpatialDependency;
 
 use crate::command::{MediaKind, ObjectId, ProducerSpec};
 use crate::consumer::{Consumer, Shape};
+use crate::quality::{self, Scores};
 use crate::router::Router;
 use crate::speaker::MicId;
 use crate::stats::ProducerStats;
@@ -51,6 +52,8 @@ pub struct Producer {
     heard: [Heard; MAX_STREAMS],
     dependency: SpatialDependency,
     pub(crate) wanted: Wanted,
+    /// The scores that were told.
+    scores: Scores,
     /// Whether it takes part in the choice of the loudest.
     pub(crate) is_microphone: bool,
     /// Its place among its router's microphones while it is not paused.
@@ -89,6 +92,7 @@ impl Producer {
             heard: [Heard::default(); MAX_STREAMS],
             dependency: spec.dependency,
             wanted: Wanted::new(),
+            scores: Scores::default(),
             is_microphone: spec.is_microphone,
             microphone: None,
             is_heard: true,
@@ -155,6 +159,23 @@ impl Producer {
                 stream.rates.of_spatial(layer.spatial, layer.temporal)
             }
         }
+    }
+
+    /// The worst share of packets lost of any of its streams, of 256.
+    pub(crate) fn lost_share(&self) -> u8 {
+        self.streams.iter().map(|stream| stream.lost_share).max().unwrap_or(0)
+    }
+
+    /// Score of a stream: 0 while it brings nothing.
+    pub(crate) fn score(&self, stream: u8) -> u8 {
+        let stream = self.streams.get(usize::from(stream)).filter(|stream| stream.brings);
+        stream.map_or(0, |stream| quality::score(stream.lost_share))
+    }
+
+    /// The scores of its streams, if they are not those that were told.
+    pub(crate) fn take_new_scores(&mut self) -> Option<Scores> {
+        let scores = Scores::new((0..self.streams.len()).map(|index| self.score(index as u8)));
+        (std::mem::replace(&mut self.scores, scores) != scores).then_some(scores)
     }
 
     pub(crate) fn shape(&self) -> Shape {

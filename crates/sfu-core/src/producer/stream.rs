@@ -78,6 +78,9 @@ pub(crate) struct Stream {
     pub(crate) nacks_sent: u64,
     /// Smoothed time from a request to the packet that it brought.
     repair_time: Option<Duration>,
+    /// Share of packets lost between the last two reports, of 256, and whether anything came.
+    pub(crate) lost_share: u8,
+    pub(crate) brings: bool,
     /// Expected and received packets at the last report.
     reported: (u64, u64),
     /// Last transit time and jitter, in 1/16 RTP clock units (RFC 3550 §A.8).
@@ -130,6 +133,8 @@ impl Stream {
             key_frame_requests: 0,
             nacks_sent: 0,
             repair_time: None,
+            lost_share: 0,
+            brings: false,
             reported: (0, 0),
             transit: None,
             jitter_q4: 0,
@@ -339,6 +344,8 @@ impl Stream {
         let received_now = self.received.saturating_sub(received_before);
         let lost_now = expected_now.saturating_sub(received_now);
         let fraction_lost = (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255) as u8;
+        self.lost_share = fraction_lost;
+        self.brings = expected_now > 0;
         let (last_sr, delay_since_last_sr) = self.clock.map_or((0, 0), |clock| {
             let delay = now.saturating_duration_since(clock.received_at);
             (clock.ntp.middle(), (delay.as_micros() * 65_536 / 1_000_000) as u32)

@@ -16,6 +16,7 @@ use crate::congestion::{Arrivals, Downlink};
 use crate::consumer::{Consumer, Stamp};
 use crate::outbox::{Outbox, Path};
 use crate::producer::Producer;
+use crate::quality::Connection;
 use crate::router::Router;
 use crate::stats::{Drops, TransportStats};
 use crate::table::Key;
@@ -144,6 +145,7 @@ pub struct WebRtcTransport {
     pub(crate) clock_ahead: Option<i64>,
     pub(crate) peer_reference: Option<PeerReference>,
     pub(crate) counters: Counters,
+    pub(crate) connection: Connection,
     drops: Drops,
 }
 
@@ -181,6 +183,7 @@ impl WebRtcTransport {
             clock_ahead: None,
             peer_reference: None,
             counters: Counters::default(),
+            connection: Connection::default(),
             drops: Drops::default(),
         }
     }

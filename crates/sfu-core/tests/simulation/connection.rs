@@ -1,7 +1,7 @@
 //! Participants who move, restart or are gone.
 
 use bot::{MediaKind, RemoteIce};
-use sfu_core::{CloseReason, Command, EventKind, Reply};
+use sfu_core::{CloseReason, Command, ConnectionQuality, EventKind, Reply};
 
 use crate::sim::{Conditions, SERVER, Sim, millis, seconds};
 
@@ -52,7 +52,11 @@ fn who_vanishes_is_closed_when_consent_runs_out_and_everybody_is_told() {
     sim.take_events();
     sim.vanish(alice);
     sim.run_for(seconds(27));
-    assert!(sim.take_events().is_empty(), "consent is still valid, {}", sim.replay_hint());
+    let told: Vec<_> = sim.take_events().into_iter().map(|event| event.kind).collect();
+    let is_lost = |kind: &EventKind| matches!(kind, EventKind::ConnectionQuality(_, ConnectionQuality::Lost));
+    assert!(told.iter().any(is_lost), "{told:?} {}", sim.replay_hint());
+    let is_end = |kind: &EventKind| matches!(kind, EventKind::TransportClosed(..) | EventKind::ProducerClosed(_));
+    assert!(!told.iter().any(is_end), "consent is still valid, {told:?} {}", sim.replay_hint());
     sim.run_for(seconds(4));
     let kinds: Vec<_> = sim.take_events().into_iter().map(|event| event.kind).collect();
     let count = |wanted: fn(&EventKind) -> bool| kinds.iter().filter(|kind| wanted(kind)).count();

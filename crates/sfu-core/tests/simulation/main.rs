@@ -12,6 +12,7 @@ mod keyframes;
 mod meeting;
 mod pausing;
 mod repair;
+mod scores;
 mod silence;
 mod sim;
 mod simulcast;

@@ -64,6 +64,11 @@ export type Connected = {
 connected: true, };
 
 /**
+ * How well somebody's media get through.
+ */
+export type Connection = "good" | "poor" | "lost";
+
+/**
  * `consume`; exactly one of `producerId` and `producerIds`.
  */
 export type Consume = { 
@@ -207,6 +212,23 @@ type: "simple" | "simulcast" | "svc",
  * Whether its producer sends nothing for now.
  */
 producerPaused: boolean, };
+
+/**
+ * How well what is sent to the receiver gets through.
+ */
+export type ConsumerScore = { 
+/**
+ * Which.
+ */
+consumerId: string, 
+/**
+ * From the server to the receiver, 0 to 10.
+ */
+score: number, 
+/**
+ * From its producer to the server.
+ */
+producerScore: number, };
 
 /**
  * `POST /api/guests`
@@ -414,7 +436,11 @@ screen: Presence,
 /**
  * When they came.
  */
-joinedAtMs: number, };
+joinedAtMs: number, 
+/**
+ * How well their media get through.
+ */
+connection: Connection, };
 
 /**
  * How loud somebody is.
@@ -527,6 +553,19 @@ producerId: string,
  * Whose.
  */
 participantId: string, };
+
+/**
+ * How well what the receiver sends gets to the server.
+ */
+export type ProducerScore = { 
+/**
+ * Which.
+ */
+producerId: string, 
+/**
+ * Each stream, smallest first.
+ */
+scores: Array<StreamScore>, };
 
 /**
  * One of them.
@@ -771,6 +810,19 @@ export type StatsAnswer = {
 stats: unknown[], };
 
 /**
+ * How well a stream gets through, 0 to 10.
+ */
+export type StreamScore = { 
+/**
+ * Its RID; null where there is only one stream.
+ */
+rid: string | null, 
+/**
+ * 10 is perfect, 0: nothing comes.
+ */
+score: number, };
+
+/**
  * Answer to `create-transport`.
  */
 export type TransportAnswer = { 
@@ -862,7 +914,11 @@ video?: Presence,
 /**
  * The shared screen.
  */
-screen?: Presence, };
+screen?: Presence, 
+/**
+ * How well their media get through.
+ */
+connection?: Connection, };
 
 /**
  * A picture on the screen.
@@ -897,6 +953,8 @@ export interface RoomEvents {
   'producer-resumed': ProducerOf;
   'consumer-closed': ConsumerClosed;
   'consumer-layers': ConsumerLayers;
+  'consumer-score': ConsumerScore;
+  'producer-score': ProducerScore;
   'publish-layers': PublishLayers;
   'bandwidth': Bandwidth;
   'active-speaker': ActiveSpeaker;

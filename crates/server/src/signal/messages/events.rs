@@ -4,7 +4,7 @@ use serde::Serialize;
 #[cfg(test)]
 use ts_rs::TS;
 
-use super::{IceServer, Kind, LeaveReason, Participant, Presence, Role, RoomInfo, Source};
+use super::{Connection, IceServer, Kind, LeaveReason, Participant, Presence, Role, RoomInfo, Source};
 
 /// Who the receiver is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -75,6 +75,9 @@ pub(crate) struct UserUpdated {
     /// The shared screen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) screen: Option<Presence>,
+    /// How well their media get through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) connection: Option<Connection>,
 }
 
 /// There is something to consume.
@@ -239,6 +242,41 @@ impl From<sfu::Bandwidth> for Bandwidth {
     }
 }
 
+/// How well a stream gets through, 0 to 10.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StreamScore {
+    /// Its RID; null where there is only one stream.
+    pub(crate) rid: Option<String>,
+    /// 10 is perfect, 0: nothing comes.
+    pub(crate) score: u8,
+}
+
+/// How well what the receiver sends gets to the server.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProducerScore {
+    /// Which.
+    pub(crate) producer_id: String,
+    /// Each stream, smallest first.
+    pub(crate) scores: Vec<StreamScore>,
+}
+
+/// How well what is sent to the receiver gets through.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConsumerScore {
+    /// Which.
+    pub(crate) consumer_id: String,
+    /// From the server to the receiver, 0 to 10.
+    pub(crate) score: u8,
+    /// From its producer to the server.
+    pub(crate) producer_score: u8,
+}
+
 /// The room is so full that cameras cost more than they give.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
@@ -336,6 +374,8 @@ events! {
         "producer-resumed" => ProducerResumed(ProducerOf),
         "consumer-closed" => ConsumerClosed(ConsumerClosed),
         "consumer-layers" => ConsumerLayers(ConsumerLayers),
+        "consumer-score" => ConsumerScore(ConsumerScore),
+        "producer-score" => ProducerScore(ProducerScore),
         "publish-layers" => PublishLayers(PublishLayers),
         "bandwidth" => Bandwidth(Bandwidth),
         "active-speaker" => ActiveSpeaker(ActiveSpeaker),

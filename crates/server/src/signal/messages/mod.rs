@@ -130,6 +130,32 @@ pub(crate) struct Participant {
     pub(crate) screen: Presence,
     /// When they came.
     pub(crate) joined_at_ms: u64,
+    /// How well their media get through.
+    pub(crate) connection: Connection,
+}
+
+/// How well somebody's media get through.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Connection {
+    /// As they should.
+    #[default]
+    Good,
+    /// With much loss or delay.
+    Poor,
+    /// Nothing is heard of them now.
+    Lost,
+}
+
+impl From<sfu::ConnectionQuality> for Connection {
+    fn from(quality: sfu::ConnectionQuality) -> Self {
+        match quality {
+            sfu::ConnectionQuality::Good => Self::Good,
+            sfu::ConnectionQuality::Poor => Self::Poor,
+            sfu::ConnectionQuality::Lost => Self::Lost,
+        }
+    }
 }
 
 /// A room, to those who are in it.
