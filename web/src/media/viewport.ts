@@ -12,6 +12,8 @@ export interface Place {
   width: number;
   height: number;
   pinned: boolean;
+  /** It floats above other windows (picture-in-picture), so it is seen while ours is hidden. */
+  floating: boolean;
 }
 
 export type SendViewport = (tiles: ViewportTile[]) => Promise<unknown>;
@@ -21,9 +23,7 @@ const STEP_PIXELS = 16;
 /** For what appears or grows: as much as comes together. */
 const SOON_MS = 20;
 /** For what goes or shrinks. */
-const LATER_MS = 250;
-/** A window that is hidden for longer than this shows nothing. */
-const HIDDEN_MS = 1_500;
+const LATER_MS = 150;
 /** After a message that did not get through. */
 const RETRY_MS = 2_000;
 
@@ -34,7 +34,6 @@ export class Viewport {
   #sent: ViewportTile[] | undefined;
   #windowHidden = false;
   #timer: { handle: ReturnType<typeof setTimeout>; at: number } | undefined;
-  #hiding: ReturnType<typeof setTimeout> | undefined;
   #sending = false;
   #open = false;
 
@@ -54,18 +53,16 @@ export class Viewport {
     if (this.#places.delete(key)) this.#change();
   }
 
-  /** The whole window is or is not on the screen. */
+  /** The whole window is or is not on the screen. Told at once: the timers of a hidden window may sleep for a second. */
   setWindowHidden(hidden: boolean): void {
-    clearTimeout(this.#hiding);
-    if (!hidden) {
-      this.#windowHidden = false;
-      this.#change();
-      return;
-    }
-    this.#hiding = setTimeout(() => {
-      this.#windowHidden = true;
-      this.#change();
-    }, HIDDEN_MS);
+    if (hidden === this.#windowHidden) return;
+    this.#windowHidden = hidden;
+    if (this.#open) void this.#flush();
+  }
+
+  /** The screen has other pixels now: the window was drawn to another one. */
+  measure(): void {
+    this.#change();
   }
 
   /** The server knows nothing yet: there is a new seat. */
@@ -78,17 +75,16 @@ export class Viewport {
   close(): void {
     this.#open = false;
     clearTimeout(this.#timer?.handle);
-    clearTimeout(this.#hiding);
     this.#timer = undefined;
   }
 
   /** Each picture once, in the largest of its places. */
   #tiles(): ViewportTile[] {
-    if (this.#windowHidden) return [];
     const ratio = this.#ratio();
     const pixels = (css: number): number => Math.ceil((css * ratio) / STEP_PIXELS) * STEP_PIXELS;
     const tiles = new Map<string, ViewportTile>();
-    for (const { producerId, width, height, pinned } of this.#places.values()) {
+    for (const { producerId, width, height, pinned, floating } of this.#places.values()) {
+      if (this.#windowHidden && !floating) continue;
       const known = tiles.get(producerId);
       tiles.set(producerId, {
         producerId,
@@ -116,6 +112,7 @@ export class Viewport {
   }
 
   async #flush(): Promise<void> {
+    clearTimeout(this.#timer?.handle);
     this.#timer = undefined;
     // The answer to the one before plans what changed meanwhile.
     if (this.#sending || !this.#open) return;
@@ -126,7 +123,8 @@ export class Viewport {
     try {
       await this.#send(tiles);
       this.#sending = false;
-      this.#change();
+      if (this.#windowHidden) void this.#flush();
+      else this.#change();
     } catch {
       // Nothing is lost: a new seat starts anew, and all else is tried again.
       this.#sending = false;

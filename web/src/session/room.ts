@@ -78,9 +78,7 @@ export class RoomSession {
     this.#ends.push(this.local.view.subscribe((local) => this.#publish(local)));
     const timer = setInterval(() => this.#lookWhoSpeaks(), SPEAKING_INTERVAL_MS);
     this.#ends.push(() => clearInterval(timer));
-    const look = (): void => this.viewport.setWindowHidden(document.visibilityState === 'hidden');
-    document.addEventListener('visibilitychange', look);
-    this.#ends.push(() => document.removeEventListener('visibilitychange', look));
+    this.#watchWindow();
     this.#channel.open();
   }
 
@@ -281,6 +279,21 @@ export class RoomSession {
   #rejoin(): void {
     clearTimeout(this.#rejoinTimer);
     this.#channel.rejoin('Video and sound are being set up again.');
+  }
+
+  #watchWindow(): void {
+    const ends = new AbortController();
+    this.#ends.push(() => ends.abort());
+    const look = (): void => this.viewport.setWindowHidden(document.visibilityState === 'hidden');
+    look();
+    document.addEventListener('visibilitychange', look, ends);
+    // Asks whether the ratio is what it is now, so it changes once; then the next one is asked for.
+    const followRatio = (): void => {
+      this.viewport.measure();
+      const here = window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+      here.addEventListener('change', followRatio, { once: true, signal: ends.signal });
+    };
+    followRatio();
   }
 
   #lookWhoSpeaks(): void {
