@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 
 import { ProtocolError } from '../protocol/errors';
 import type { Answer, Payload, RequestName, Signalling } from '../protocol/events';
-import type { Source } from '../protocol/generated/messages';
+import type { PublishLayer, Source } from '../protocol/generated/messages';
 import { Publisher } from './publisher';
 import type { Transports } from './transports';
 
@@ -16,6 +16,15 @@ class World implements Signalling {
   refuse: (name: RequestName) => ProtocolError | undefined = () => undefined;
   /** What each source sends now; `undefined` while paused or closed. */
   readonly sending = new Map<Source, unknown>();
+  /** Of each camera and screen, whether its sizes are encoded, and how often that was set. */
+  readonly encodings = [
+    { rid: 'r0', active: true },
+    { rid: 'r1', active: true },
+    { rid: 'r2', active: true },
+  ];
+  settings = 0;
+  /** Runs when a producer exists at the server, before the publisher knows. */
+  onProduced: (producerId: string) => void = () => undefined;
   private count = 0;
 
   readonly publisher = new Publisher(this.transports(), this, (source, message) =>
@@ -53,6 +62,17 @@ class World implements Signalling {
       id: `${source}-${this.count}`,
       paused: false,
       track: options.track,
+      rtpSender: {
+        getParameters: () => ({ encodings: this.encodings.map((encoding) => ({ ...encoding })) }),
+        setParameters: async ({ encodings }: { encodings: { active: boolean }[] }) => {
+          this.settings += 1;
+          await Promise.resolve();
+          encodings.forEach(({ active }, index) => {
+            const encoding = this.encodings[index];
+            if (encoding !== undefined) encoding.active = active;
+          });
+        },
+      },
       on: () => undefined,
       pause: () => {
         made.paused = true;
@@ -67,6 +87,7 @@ class World implements Signalling {
       },
       close: () => sending.delete(source),
     };
+    this.onProduced(made.id);
     return Promise.resolve(made);
   }
 }
@@ -109,6 +130,53 @@ describe('a camera', () => {
     await world.settled();
     expect(world.asked).toEqual(['produce camera']);
     expect(world.sending.get('camera')).toMatchObject({ name: 'back' });
+  });
+});
+
+describe('the sizes of a picture', () => {
+  const layers = (...active: boolean[]): PublishLayer[] =>
+    active.map((isActive, index) => ({ rid: `r${index}`, active: isActive, maxBitrate: null }));
+  const active = (world: World): boolean[] => world.encodings.map((encoding) => encoding.active);
+
+  it('that nobody watches are not encoded until somebody does', async () => {
+    const world = new World();
+    world.publisher.set('camera', track('camera'));
+    await world.settled();
+    world.publisher.setLayers('camera-1', layers(true, false, false));
+    await world.settled();
+    expect(active(world)).toEqual([true, false, false]);
+    world.publisher.setLayers('camera-1', layers(true, true, false));
+    await world.settled();
+    expect(active(world)).toEqual([true, true, false]);
+  });
+
+  it('end as they were wanted last, however fast that changes', async () => {
+    const world = new World();
+    world.publisher.set('camera', track('camera'));
+    await world.settled();
+    world.publisher.setLayers('camera-1', layers(true, false, false));
+    world.publisher.setLayers('camera-1', layers(true, true, true));
+    world.publisher.setLayers('camera-1', layers(true, false, true));
+    await world.settled();
+    expect(active(world)).toEqual([true, false, true]);
+    expect(world.settings).toBe(1);
+  });
+
+  it('are known before the producer is', async () => {
+    const world = new World();
+    world.onProduced = (producerId) => world.publisher.setLayers(producerId, layers(true, true, false));
+    world.publisher.set('camera', track('camera'));
+    await world.settled();
+    expect(active(world)).toEqual([true, true, false]);
+  });
+
+  it('of somebody else’s picture change nothing', async () => {
+    const world = new World();
+    world.publisher.set('camera', track('camera'));
+    world.publisher.setLayers('camera-7', layers(false, false, false));
+    await world.settled();
+    expect(active(world)).toEqual([true, true, true]);
+    expect(world.settings).toBe(0);
   });
 });
 

@@ -25,6 +25,8 @@ export class Publisher {
   readonly #wishes = new Map<Source, Wish>();
   readonly #producers = new Map<Source, types.Producer>();
   readonly #working = new Set<Source>();
+  /** What the server last wanted encoded, by producer. */
+  readonly #layers = new Map<string, readonly PublishLayer[]>();
   /** Changes of what is encoded, one after the other: a sender's parameters must be read anew before each. */
   #encoding: Promise<void> = Promise.resolve();
   #closed = false;
@@ -46,19 +48,31 @@ export class Publisher {
 
   /** Stops encoding the sizes that nobody watches, and starts those that somebody wants. */
   setLayers(producerId: string, layers: readonly PublishLayer[]): void {
-    if (layers.length < 2) return;
-    this.#encoding = this.#encoding.then(() => this.#encode(producerId, layers));
+    // Kept, because it may come before the answer that makes the producer known here.
+    this.#layers.set(producerId, layers);
+    this.#encodeInTurn(producerId);
   }
 
-  async #encode(producerId: string, layers: readonly PublishLayer[]): Promise<void> {
+  #encodeInTurn(producerId: string): void {
+    this.#encoding = this.#encoding.then(() => this.#encode(producerId));
+  }
+
+  async #encode(producerId: string): Promise<void> {
     const producer = [...this.#producers.values()].find(({ id }) => id === producerId);
+    const layers = this.#layers.get(producerId);
     const sender = producer?.rtpSender;
-    if (sender === undefined || this.#closed) return;
+    if (sender === undefined || layers === undefined || this.#closed) return;
     const parameters = sender.getParameters();
-    parameters.encodings.forEach((encoding, index) => {
+    // A single one is what the picture is.
+    if (parameters.encodings.length < 2) return;
+    let changed = false;
+    for (const [index, encoding] of parameters.encodings.entries()) {
       const layer = layers.find(({ rid }) => rid !== null && rid === encoding.rid) ?? layers[index];
-      if (layer !== undefined) encoding.active = layer.active;
-    });
+      if (layer === undefined || layer.active === encoding.active) continue;
+      encoding.active = layer.active;
+      changed = true;
+    }
+    if (!changed) return;
     try {
       await sender.setParameters(parameters);
     } catch (error) {
@@ -123,12 +137,14 @@ export class Publisher {
       if (!producer.paused) return;
       await this.#signalling.request('resume-producer', { producerId: producer.id });
       producer.resume();
+      this.#encodeInTurn(producer.id);
       return;
     }
     if (source === 'screen' || source === 'screen-audio') {
       // Told first: what fails is tried again as long as it is not done here.
       await this.#tell('close-producer', producer.id);
       this.#producers.delete(source);
+      this.#layers.delete(producer.id);
       producer.close();
       return;
     }
@@ -170,6 +186,7 @@ export class Publisher {
         : {}),
     });
     this.#producers.set(source, producer);
+    this.#encodeInTurn(producer.id);
     producer.on('transportclose', () => this.#producers.delete(source));
   }
 
