@@ -163,6 +163,7 @@ export class RoomSession {
     channel.on('producer-resumed', (event) => dispatch({ type: 'producer-resumed', event }));
     channel.on('consumer-closed', ({ consumerId }) => this.#media?.subscriber.dropConsumer(consumerId));
     channel.on('active-speaker', (event) => dispatch({ type: 'active-speaker', event }));
+    channel.on('audio-levels', (event) => dispatch({ type: 'audio-levels', event }));
     channel.on('bandwidth', (event) => dispatch({ type: 'bandwidth', event }));
     channel.on('publish-layers', (event) => this.#media?.setLayers(event));
     channel.on('consumer-layers', ({ consumerId, spatialLayer, reason }) => {

@@ -50,6 +50,8 @@ export interface RoomView {
   pinnedId: string | undefined;
   /** Who is speaking now. */
   speaking: ReadonlySet<string>;
+  /** How loud each is whom the server hears; 0 to 1. */
+  loudness: ReadonlyMap<string, number>;
   /** The server's suggestion to go without video; `undefined` once dismissed. */
   suggestion: string | undefined;
   /** Other people's cameras are not received. */
@@ -76,6 +78,7 @@ export type RoomAction =
   | Event<'recommend-audio-only'>
   | Event<'bandwidth'>
   | Event<'active-speaker'>
+  | Event<'audio-levels'>
   | { type: 'starved'; producerId: string; starved: boolean }
   | { type: 'pin'; participantId: string | undefined }
   | { type: 'media-restarted' }
@@ -87,6 +90,15 @@ export type RoomAction =
   | { type: 'notice'; notice: string | undefined }
   | { type: 'suggestion-dismissed' };
 
+/** What is known of media before any came. */
+const NO_MEDIA = {
+  speaking: new Set<string>(),
+  loudness: new Map<string, number>(),
+  starved: new Set<string>(),
+  bandwidth: 'ok',
+  leaderId: undefined,
+} as const satisfies Partial<RoomView>;
+
 export const initialRoom: RoomView = {
   link: { kind: 'connecting' },
   media: { kind: 'idle' },
@@ -94,11 +106,8 @@ export const initialRoom: RoomView = {
   selfId: undefined,
   participants: [],
   producers: new Map(),
-  starved: new Set(),
-  bandwidth: 'ok',
-  leaderId: undefined,
+  ...NO_MEDIA,
   pinnedId: undefined,
-  speaking: new Set(),
   suggestion: undefined,
   audioOnly: false,
   soundBlocked: false,
@@ -134,11 +143,16 @@ export function reduceRoom(state: RoomView, action: RoomAction): RoomView {
       return setPaused(state, action.event.producerId, false);
     case 'media-restarted':
       // The people stay; what they send is announced anew.
-      return { ...state, producers: new Map(), speaking: new Set(), starved: new Set(), bandwidth: 'ok' };
+      return { ...state, producers: new Map(), ...NO_MEDIA };
     case 'bandwidth':
       return { ...state, bandwidth: action.event.state };
     case 'active-speaker':
       return { ...state, leaderId: action.event.participantId ?? undefined };
+    case 'audio-levels':
+      return {
+        ...state,
+        loudness: new Map(action.event.map(({ participantId, dbov }) => [participantId, loudnessOf(dbov)])),
+      };
     case 'starved':
       return {
         ...state,
@@ -185,10 +199,7 @@ function enter(state: RoomView, event: RoomState): RoomView {
     selfId: event.self.participantId,
     participants: [...event.participants].sort((a, b) => a.joinedAtMs - b.joinedAtMs),
     producers: new Map(),
-    speaking: new Set(),
-    starved: new Set(),
-    bandwidth: 'ok',
-    leaderId: undefined,
+    ...NO_MEDIA,
     announcement: `You are in ${event.room.name}.`,
   };
 }
@@ -223,6 +234,14 @@ function setPaused(state: RoomView, producerId: string, paused: boolean): RoomVi
   const producer = state.producers.get(producerId);
   if (producer === undefined || producer.paused === paused) return state;
   return { ...state, producers: new Map(state.producers).set(producerId, { ...producer, paused }) };
+}
+
+/** The quietest and the loudest that make a difference to the eye, in dBov. */
+const QUIET_DBOV = -60;
+const LOUD_DBOV = -15;
+
+function loudnessOf(dbov: number): number {
+  return Math.min(Math.max((dbov - QUIET_DBOV) / (LOUD_DBOV - QUIET_DBOV), 0), 1);
 }
 
 function without(set: ReadonlySet<string>, id: string): ReadonlySet<string> {

@@ -49,7 +49,8 @@ it('puts the screens of others on the stage, with the name of who shares', () =>
     { type: 'new-producer', event: producer('a1', 'ada', 'screen-audio') },
     { type: 'new-producer', event: producer('s2', 'me', 'screen') },
   );
-  expect(sharesOf(state)).toEqual([{ producerId: 's1', title: 'ADA’s screen', isScreen: true }]);
+  expect(sharesOf(state)).toMatchObject([{ producerId: 's1', title: 'ADA’s screen', isScreen: true }]);
+  expect(sharesOf(state)).toHaveLength(1);
 });
 
 it('shows who is pinned large until they leave or are unpinned', () => {
@@ -58,10 +59,37 @@ it('shows who is pinned large until they leave or are unpinned', () => {
     { type: 'new-producer', event: producer('c1', 'ada', 'camera') },
     { type: 'pin', participantId: 'ada' },
   );
-  expect(sharesOf(there)).toEqual([{ producerId: 'c1', title: 'ADA', isScreen: false }]);
+  expect(sharesOf(there)).toMatchObject([{ producerId: 'c1', title: 'ADA', isScreen: false }]);
   expect(sharesOf(reduceRoom(there, { type: 'pin', participantId: 'ada' }))).toEqual([]);
   const left = { participantId: 'ada', occupancy: 1, reason: 'left' } as const;
   expect(reduceRoom(there, { type: 'user-left', event: left }).pinnedId).toBeUndefined();
+});
+
+it('puts who is pinned beside a shared screen, after it', () => {
+  const state = after(
+    TWO,
+    { type: 'new-producer', event: producer('c1', 'ada', 'camera') },
+    { type: 'pin', participantId: 'ada' },
+    { type: 'new-producer', event: producer('s1', 'ada', 'screen') },
+    { type: 'starved', producerId: 's1', starved: true },
+  );
+  expect(sharesOf(state).map(({ producerId, starved }) => [producerId, starved])).toEqual([
+    ['s1', true],
+    ['c1', false],
+  ]);
+});
+
+it('shows how loud each is whom the server hears, until it hears nobody', () => {
+  const loud = after(TWO, {
+    type: 'audio-levels',
+    event: [
+      { participantId: 'ada', dbov: -10 },
+      { participantId: 'me', dbov: -127 },
+    ],
+  });
+  const loudness = (state: typeof loud): number[] => tilesOf(state, SILENT).map((tile) => tile.loudness);
+  expect(loudness(loud)).toEqual([0, 1]);
+  expect(loudness(reduceRoom(loud, { type: 'audio-levels', event: [] }))).toEqual([0, 0]);
 });
 
 it('tells which picture waits for a faster connection', () => {

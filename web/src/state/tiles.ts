@@ -11,6 +11,8 @@ export interface Tile {
   cameraId: string | undefined;
   micOn: boolean;
   speaking: boolean;
+  /** How loud; 0 to 1. */
+  loudness: number;
   /** They lead the conversation. */
   leading: boolean;
   /** Their picture is not sent, because our connection is too slow. */
@@ -24,6 +26,9 @@ export interface Share {
   /** What it is. */
   title: string;
   isScreen: boolean;
+  participantId: string;
+  /** It is not sent, because our connection is too slow. */
+  starved: boolean;
 }
 
 /** What our own devices do; the server does not tell us about ourselves. */
@@ -52,6 +57,7 @@ export function tilesOf(state: RoomView, self: SelfMedia): Tile[] {
       cameraId: isSelf ? (self.cameraOn ? OWN_CAMERA : undefined) : remoteCamera,
       micOn: isSelf ? self.micOn : mic !== undefined && !mic.paused,
       speaking: state.speaking.has(person.id),
+      loudness: state.loudness.get(person.id) ?? 0,
       leading: state.leaderId === person.id,
       starved: remoteCamera !== undefined && state.starved.has(remoteCamera),
       pinned: state.pinnedId === person.id,
@@ -69,18 +75,14 @@ export function sharesOf(state: RoomView): Share[] {
     ({ source, participantId }) =>
       source === 'camera' && participantId === state.pinnedId && !state.audioOnly,
   );
-  return [
-    ...screens.map(({ producerId, participantId }) => ({
-      producerId,
-      title: `${nameOf(state, participantId)}’s screen`,
-      isScreen: true,
-    })),
-    ...pinned.map(({ producerId, participantId }) => ({
-      producerId,
-      title: nameOf(state, participantId),
-      isScreen: false,
-    })),
-  ];
+  const shareOf = ({ producerId, participantId, source }: NewProducer): Share => ({
+    producerId,
+    participantId,
+    title: nameOf(state, participantId) + (source === 'screen' ? '’s screen' : ''),
+    isScreen: source === 'screen',
+    starved: state.starved.has(producerId),
+  });
+  return [...screens, ...pinned].map(shareOf);
 }
 
 function nameOf(state: RoomView, participantId: string): string {
