@@ -1,6 +1,6 @@
 /** From the room's state to what is drawn: a tile for each person, a place on the stage for each shared screen. */
 
-import type { NewProducer, Source } from '../protocol/generated/messages';
+import type { Connection, NewProducer, Source } from '../protocol/generated/messages';
 import type { RoomView } from './room';
 
 export interface Tile {
@@ -10,6 +10,8 @@ export interface Tile {
   /** The producer whose picture fills the tile; without it the initials are shown. */
   cameraId: string | undefined;
   micOn: boolean;
+  /** How well their media get through. */
+  connection: Connection;
   speaking: boolean;
   /** How loud; 0 to 1. */
   loudness: number;
@@ -56,6 +58,7 @@ export function tilesOf(state: RoomView, self: SelfMedia): Tile[] {
       isSelf,
       cameraId: isSelf ? (self.cameraOn ? OWN_CAMERA : undefined) : remoteCamera,
       micOn: isSelf ? self.micOn : mic !== undefined && !mic.paused,
+      connection: person.connection,
       speaking: state.speaking.has(person.id),
       loudness: state.loudness.get(person.id) ?? 0,
       leading: state.leaderId === person.id,
