@@ -66,7 +66,7 @@ test('a shared screen arrives, takes the large place, and goes', async ({ people
   await grace.press('Share your screen');
   const screen = ada.page.getByRole('region', { name: 'Shared screens' }).locator('video');
   await expect(screen).toBeVisible();
-  await expect(ada.page.getByText('Grace’s screen')).toBeVisible();
+  await expect(ada.page.getByText('Grace’s screen', { exact: true })).toBeVisible();
   await ada.expectFramesToRise('Grace', 'screen');
   await expectMovingPicture(screen);
   const [large, small] = await Promise.all([screen.boundingBox(), ada.tileOf('Grace').boundingBox()]);
