@@ -125,6 +125,13 @@ impl Reception {
         Place::Late
     }
 
+    /// Notes a number that came as a part of a later packet; whether it was missing.
+    pub(crate) fn recover(&mut self, seq: ExtSeqNo) -> bool {
+        let was_missing = self.holes.remove(&seq).is_some();
+        self.unique += u64::from(was_missing);
+        was_missing
+    }
+
     /// The numbers from `from` up to but not including `to` are missing.
     fn note_holes(&mut self, now: Instant, from: ExtSeqNo, to: ExtSeqNo) {
         let wanted = self.nacks && to.distance_from(from) <= MAX_GAP;

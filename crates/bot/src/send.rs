@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use wire::extension::{
     AudioLevel, ExtensionForm, ExtensionKind, ExtensionMap, ExtensionWriter, abs_send_time_bytes, audio_level_bytes,
 };
+use wire::red::{Block, MAX_REDUNDANT_LEN, MAX_TIMESTAMP_OFFSET};
 use wire::rtcp::{NtpTime, ReportBlock, SenderInfo};
 use wire::rtp::{HeaderFields, set_has_extension, write_header, write_padding};
 use wire::{ExtSeqNo, Mid, PayloadType, Rid, RtpTimestamp, SeqNo, Ssrc};
@@ -46,6 +47,8 @@ pub struct Negotiated {
     pub payload_type: PayloadType,
     /// Payload type of retransmissions.
     pub rtx_payload_type: Option<PayloadType>,
+    /// Payload type of packets that carry so many earlier ones with them (RFC 2198).
+    pub red: Option<(PayloadType, usize)>,
     /// Header extension ids.
     pub extensions: ExtensionMap,
     /// Canonical name in SDES.
@@ -141,17 +144,22 @@ impl OutgoingStream {
         self.stats.octets += packet.payload.len() as u64;
         let fields = HeaderFields {
             marker: packet.marker,
-            payload_type: negotiated.payload_type,
+            payload_type: negotiated.red.map_or(negotiated.payload_type, |(payload_type, _)| payload_type),
             seq: seq.truncate(),
             timestamp: packet.timestamp,
             ssrc: self.spec.ssrc,
         };
+        let repeated = self.repeated(negotiated, &packet);
         let names = if self.acknowledged { (None, None) } else { (negotiated.mid, self.spec.rid) };
         let start = out.begin();
         secure.send_rtp(now, seq, out, |arena, stamp| {
             let elements = Elements { names, is_rtx: false, level: packet.level, stamp };
             let header_len = write(arena, &fields, &negotiated.extensions, &elements);
-            arena.extend_from_slice(packet.payload);
+            match negotiated.red {
+                None => arena.extend_from_slice(packet.payload),
+                Some(_) => wire::red::write(arena, &repeated, negotiated.payload_type, packet.payload)
+                    .expect("only what fits was chosen"),
+            }
             header_len
         });
         let sealed = match (self.spec.rtx_ssrc, negotiated.rtx_payload_type) {
@@ -166,6 +174,22 @@ impl OutgoingStream {
         payload.extend_from_slice(packet.payload);
         let (timestamp, marker) = (packet.timestamp, packet.marker);
         self.history.push_back(Sent { seq, timestamp, marker, payload, sealed, again_at: None });
+    }
+
+    /// The earlier packets that go with this one, oldest first; those that do not fit are left out, as libwebrtc does.
+    fn repeated(&self, negotiated: &Negotiated, packet: &Packet<'_>) -> Vec<Block<'_>> {
+        let Some((_, count)) = negotiated.red else { return Vec::new() };
+        let newest = self.history.iter().rev().take(count);
+        let mut blocks: Vec<_> = newest
+            .filter_map(|sent| {
+                let offset = u16::try_from(packet.timestamp.wrapping_sub(sent.timestamp)).ok()?;
+                let fits = offset <= MAX_TIMESTAMP_OFFSET && sent.payload.len() <= MAX_REDUNDANT_LEN;
+                let payload_type = negotiated.payload_type;
+                fits.then_some(Block { payload_type, timestamp_offset: offset, bytes: &sent.payload })
+            })
+            .collect();
+        blocks.reverse();
+        blocks
     }
 
     /// Sends a packet of padding alone under the next number, as browsers do to probe a path without RTX.

@@ -85,6 +85,8 @@ pub struct ProducerSpec {
     pub payload_type: PayloadType,
     /// Payload type of retransmissions (RFC 4588).
     pub rtx_payload_type: Option<PayloadType>,
+    /// Payload type of sound that comes with what was sent before (RFC 2198).
+    pub red_payload_type: Option<PayloadType>,
     /// RTP clock, in Hz.
     pub clock_rate: u32,
     /// Header extension ids that the producer uses.
@@ -123,6 +125,8 @@ pub struct ConsumerSpec {
     pub payload_type: PayloadType,
     /// Payload type of its retransmissions.
     pub rtx_payload_type: Option<PayloadType>,
+    /// Payload type under which sound may be sent with what was sent before (RFC 2198).
+    pub red_payload_type: Option<PayloadType>,
     /// Written into every packet, so that the receiver finds the media section.
     pub mid: Option<Mid>,
     /// Canonical name in SDES; the same for all consumers of one participant's producers.

@@ -8,7 +8,7 @@ use crate::command::{EventKind, ObjectId};
 use crate::congestion::Paced;
 use crate::consumer::{Admitted, As, Consumer};
 use crate::outbox::{Outbox, Path};
-use crate::producer::{Arrived, Incoming, KeyFrameRequest, Producer, StoredPacket};
+use crate::producer::{Arrived, Incoming, KeyFrameRequest, Producer, StoredPacket, Stream};
 use crate::speaker::Speakers;
 use crate::table::Key;
 use crate::transport::{Plain, Received, WebRtcTransport};
@@ -77,6 +77,7 @@ impl Worker {
             stream.ssrc.get_or_insert(header.ssrc);
             stream.receive(now, seq, packet)
         };
+        let (recovered, was_heard) = (stream.take_recovered(), producer.is_heard);
         if let Some(at) = stream.deadline() {
             transport.repair_at = Some(transport.repair_at.map_or(at, |old| old.min(at)));
         }
@@ -91,12 +92,21 @@ impl Worker {
             self.aim_audience(now, target.producer);
         }
         if arrived != Arrived::Nothing && self.is_heard(now, target.producer, target.stream, arrived) {
-            self.waiting.push(Waiting { producer: target.producer, stream: target.stream, arrived });
-            if self.waiting.len() == MAX_WAITING {
-                self.forward_waiting(now, out);
+            let waiting = |arrived| Waiting { producer: target.producer, stream: target.stream, arrived };
+            // What was lost before a word began was not to be heard.
+            for seq in recovered.into_iter().flatten().filter(|_| was_heard) {
+                self.wait_for_turn(now, waiting(Arrived::Packet(seq)), out);
             }
+            self.wait_for_turn(now, waiting(arrived), out);
         }
         self.rearm(key);
+    }
+
+    fn wait_for_turn(&mut self, now: Instant, waiting: Waiting, out: &mut Outbox) {
+        self.waiting.push(waiting);
+        if self.waiting.len() == MAX_WAITING {
+            self.forward_waiting(now, out);
+        }
     }
 
     /// Hands the packets that arrived in this turn to their audiences, consumer by consumer: so the packets of
@@ -147,7 +157,8 @@ impl Worker {
                     }
                 };
                 let Some(admitted) = consumer.admit(stream, packet, &producer.streams) else { continue };
-                if send_media(now, (key, &mut *consumer), transport, (stream, packet), admitted, out) {
+                let Some(source) = producer.streams.get(usize::from(stream)) else { continue };
+                if send_media(now, (key, &mut *consumer), transport, (stream, source, packet), admitted, out) {
                     arm(timers, consumer.transport, transport);
                 }
             }
@@ -269,7 +280,7 @@ fn send_media(
     now: Instant,
     consumer: (Key<Consumer>, &mut Consumer),
     transport: &mut WebRtcTransport,
-    (stream, packet): (u8, &StoredPacket<'_>),
+    (stream, source, packet): (u8, &Stream, &StoredPacket<'_>),
     admitted: Admitted,
     out: &mut Outbox,
 ) -> bool {
@@ -282,7 +293,7 @@ fn send_media(
         downlink.pacer.push(now, paced, packet.bytes.len());
         return true;
     }
-    send_now(now, consumer, transport, packet, admitted, out);
+    send_now(now, consumer, transport, (stream, source, packet), admitted, out);
     false
 }
 
@@ -291,20 +302,21 @@ pub(crate) fn send_now(
     now: Instant,
     consumer: &mut Consumer,
     transport: &mut WebRtcTransport,
-    packet: &StoredPacket<'_>,
+    (stream, source, packet): (u8, &Stream, &StoredPacket<'_>),
     Admitted { seq, shift, is_empty }: Admitted,
     out: &mut Outbox,
 ) {
     let is_transport_wide = consumer.is_transport_wide();
     let stamp = transport.take_stamp(now, is_transport_wide);
+    let repeated = consumer.choose_repeated((stream, source), packet, seq, shift);
     let (arena, start) = out.begin();
-    let header_len = consumer.write(arena, packet, &As { seq, shift, is_empty, stamp, rtx: None });
+    let header_len = consumer.write(arena, (source, packet), &As { seq, shift, is_empty, repeated, stamp, rtx: None });
+    let payload_len = arena.len() - start - header_len;
     let flow = consumer.transport.index();
     if transport.send_rtp(now, out, Plain { start, header_len, index: seq, stamp, is_transport_wide, flow }) {
-        let payload_len = if is_empty { 0 } else { packet.payload().len() };
         consumer.note_sent(now, seq, payload_len);
         if let Some(plain) = consumer.plain() {
-            plain.note(seq, stamp);
+            plain.note(seq, stamp, repeated);
         }
     }
 }

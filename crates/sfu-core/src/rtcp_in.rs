@@ -6,7 +6,7 @@ use wire::rtcp::{Nack, NtpTime, ReportBlock, RtcpPacket, XrBlock, packets};
 use wire::{SeqNo, Ssrc};
 
 use crate::congestion::Downlink;
-use crate::consumer::{As, Stamp};
+use crate::consumer::{As, Repeated, Stamp};
 use crate::outbox::Outbox;
 use crate::table::Key;
 use crate::transport::{ConsumerRef, PeerReference, Plain, WebRtcTransport};
@@ -128,6 +128,7 @@ impl Worker {
             transport.measure_round_trip(round_trip);
         }
         if let Some(consumer) = self.consumers.get_mut(consumer_key) {
+            consumer.note_loss(block.fraction_lost);
             consumer.view.fraction_lost = block.fraction_lost;
             consumer.view.cumulative_lost = block.cumulative_lost;
         }
@@ -208,13 +209,11 @@ impl Worker {
             return false;
         };
         let Some((stream, source, seq, shift)) = consumer.source_of(seq) else { return false };
-        let Some(packet) = producers
-            .get(consumer.spec.producer)
-            .and_then(|producer| producer.streams.get(usize::from(stream)))
-            .and_then(|stream| stream.packet(source))
-        else {
+        let producer = producers.get(consumer.spec.producer);
+        let Some(stream) = producer.and_then(|producer| producer.streams.get(usize::from(stream))) else {
             return false;
         };
+        let Some(packet) = stream.packet(source) else { return false };
         if !consumer.spec.nack {
             return false;
         }
@@ -222,13 +221,16 @@ impl Worker {
             (Some(ssrc), Some(payload_type)) => Some((ssrc, payload_type)),
             _ => None,
         };
-        let stamp: Stamp = match rtx {
-            Some(_) => transport.take_stamp(now, consumer.is_transport_wide()),
-            None => match consumer.plain().and_then(|plain| plain.stamp(seq)) {
-                Some(stamp) => stamp,
+        let (stamp, repeated): (Stamp, Repeated) = match rtx {
+            Some(_) => (transport.take_stamp(now, consumer.is_transport_wide()), Repeated::default()),
+            None => match consumer.plain().and_then(|plain| plain.sent(seq)) {
+                Some(sent) => sent,
                 None => return false,
             },
         };
+        if !consumer.can_repeat(stream, &packet, repeated) {
+            return false;
+        }
         let round_trip = transport.round_trip();
         if !consumer.retransmissions.take(now, seq, packet.bytes.len(), round_trip) {
             return false;
@@ -237,7 +239,7 @@ impl Worker {
         let index = rtx.map_or(seq, |(_, _, number)| number);
         let is_empty = consumer.is_left_out(&packet, shift);
         let (arena, start) = out.begin();
-        let header_len = consumer.write(arena, &packet, &As { seq, shift, is_empty, stamp, rtx });
+        let header_len = consumer.write(arena, (stream, &packet), &As { seq, shift, is_empty, repeated, stamp, rtx });
         consumer.note_retransmitted();
         if let Some(downlink) = &mut transport.downlink {
             downlink.note_repeated(packet.bytes.len());

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::command::{EventKind, MediaKind};
 use crate::congestion::{Bandwidth, BandwidthState, Budget, Claim, Paced, Rank, Step, allocate};
-use crate::consumer::{Consumer, Share, View};
+use crate::consumer::{Consumer, MAX_REPEATED, Share, View};
 use crate::outbox::Outbox;
 use crate::producer::{Layer, Producer};
 use crate::router::send_now;
@@ -18,6 +18,9 @@ const UNMEASURED: u64 = 150_000;
 
 /// Sound that was not measured yet, in bits a second.
 const UNMEASURED_SOUND: u64 = 40_000;
+
+/// Sound and its repetition take no more of the link than this, in percent.
+const REPEATED_PERCENT: u64 = 60;
 
 /// Pixels of a tile whose size was never told.
 const UNKNOWN_AREA: u64 = 640 * 360;
@@ -57,10 +60,10 @@ impl Worker {
         while let Some(paced) = transport.downlink.as_mut().and_then(|downlink| downlink.pacer.pop(now)) {
             let Paced { consumer, stream, source, admitted } = paced;
             let Some(consumer) = consumers.get_mut(consumer).filter(|consumer| !consumer.is_off()) else { continue };
-            let stream =
-                producers.get(consumer.spec.producer).and_then(|producer| producer.streams.get(usize::from(stream)));
-            if let Some(packet) = stream.and_then(|stream| stream.packet(source)) {
-                send_now(now, consumer, transport, &packet, admitted, out);
+            let producer = producers.get(consumer.spec.producer);
+            let Some(of) = producer.and_then(|producer| producer.streams.get(usize::from(stream))) else { continue };
+            if let Some(packet) = of.packet(source) {
+                send_now(now, consumer, transport, (stream, of, &packet), admitted, out);
             }
         }
     }
@@ -94,9 +97,11 @@ impl Worker {
     fn share_out(&mut self, now: Instant, key: Key<WebRtcTransport>) {
         let mut claims = std::mem::take(&mut self.claims);
         claims.clear();
-        let sound = self.collect_claims(key, &mut claims);
+        let Sound { plain: plain_sound, sent: sound } = self.collect_claims(key, &mut claims);
+        let mut repeats = MAX_REPEATED as u8;
         if let Some(downlink) = self.transports.get_mut(key).and_then(|transport| transport.downlink.as_mut()) {
             let available = downlink.estimator.rate();
+            repeats = repeats_that_fit(available, plain_sound);
             let repairs = downlink.repeat_rate(now);
             let budget = Budget {
                 bit_rate: available.saturating_sub(sound + repairs),
@@ -127,6 +132,17 @@ impl Worker {
             }
         }
         self.claims = claims;
+        self.allow_repeats(key, repeats);
+    }
+
+    /// Says how many packets of sound may go with each that is sent to a viewer.
+    fn allow_repeats(&mut self, key: Key<WebRtcTransport>, repeats: u8) {
+        let Self { transports, consumers, .. } = self;
+        for &key in transports.get(key).map_or(&[][..], |transport| &transport.consumers) {
+            if let Some(consumer) = consumers.get_mut(key) {
+                consumer.allow_repeats(repeats);
+            }
+        }
     }
 
     fn tell_bandwidth(&mut self, key: Key<WebRtcTransport>, news: Option<Bandwidth>) {
@@ -136,11 +152,11 @@ impl Worker {
         }
     }
 
-    /// Collects what the pictures of a viewer could be sent in; returns what its sound takes, in bits a second.
-    fn collect_claims(&self, key: Key<WebRtcTransport>, claims: &mut Vec<Claim<Key<Consumer>>>) -> u64 {
-        let Some(transport) = self.transports.get(key) else { return 0 };
+    /// Collects what the pictures of a viewer could be sent in; returns what its sound takes.
+    fn collect_claims(&self, key: Key<WebRtcTransport>, claims: &mut Vec<Claim<Key<Consumer>>>) -> Sound {
+        let mut sound = Sound::default();
+        let Some(transport) = self.transports.get(key) else { return sound };
         let led_from = self.routers.get(transport.router).and_then(|router| router.led_from);
-        let mut sound = 0;
         for &consumer_key in &transport.consumers {
             let Some(consumer) = self.consumers.get(consumer_key) else { continue };
             let Some(producer) = self.producers.get(consumer.spec.producer) else { continue };
@@ -148,13 +164,33 @@ impl Worker {
             if producer.kind() == MediaKind::Audio {
                 let is_heard = producer.live != 0 && producer.is_heard;
                 let rate = producer.bit_rate(Layer::default()).unwrap_or(UNMEASURED_SOUND);
-                sound += if is_heard { rate } else { 0 };
+                if is_heard {
+                    let repeats = producer.streams.first().map_or(0, |stream| consumer.repeats(stream));
+                    sound.plain += rate;
+                    sound.sent += rate * (1 + u64::from(repeats));
+                }
             } else if producer.live != 0 {
                 claims.push(claim_of(consumer_key, consumer, producer, (desired, led_from)));
             }
         }
         sound
     }
+}
+
+/// What the sound of a viewer takes, in bits a second.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sound {
+    /// Without repetition.
+    plain: u64,
+    /// As it is sent now.
+    sent: u64,
+}
+
+/// How often sound may be repeated so that it takes no more of the link than [`REPEATED_PERCENT`].
+fn repeats_that_fit(available: u64, sound: u64) -> u8 {
+    let room =
+        (available * REPEATED_PERCENT / 100).checked_div(sound).map_or(u64::MAX, |times| times.saturating_sub(1));
+    room.min(MAX_REPEATED as u64) as u8
 }
 
 /// What one picture could be sent in.

@@ -179,10 +179,18 @@ export class Publisher {
       ...(source === 'screen' ? { encodings: screenLayers(), codec: vp8 } : {}),
       ...(source === 'screen' ? { codecOptions: { videoGoogleStartBitrate: 1_000 } } : {}),
       ...(source === 'mic'
-        ? { codecOptions: { opusDtx: true, opusFec: true, opusMaxAverageBitrate: 40_000 } }
+        ? { codecOptions: { opusDtx: true, opusFec: true, opusNack: true, opusMaxAverageBitrate: 40_000 } }
         : {}),
       ...(source === 'screen-audio'
-        ? { codecOptions: { opusStereo: true, opusFec: true, opusMaxAverageBitrate: 96_000 } }
+        ? {
+            codecOptions: {
+              opusStereo: true,
+              opusDtx: false,
+              opusFec: true,
+              opusNack: true,
+              opusMaxAverageBitrate: 96_000,
+            },
+          }
         : {}),
     });
     this.#producers.set(source, producer);

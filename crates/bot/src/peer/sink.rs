@@ -7,7 +7,10 @@ use wire::rtp::RtpHeader;
 use wire::{ExtSeqNo, PayloadType, SeqNo, Ssrc};
 
 use crate::quality::{Arrival, MediaKind, Quality, Viewer};
-use crate::receive::Reception;
+use crate::receive::{Place, Reception};
+
+/// RTP clock units of an Opus frame of 20 ms.
+const FRAME_TICKS: i64 = 960;
 
 /// Something to watch, as negotiated.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,8 @@ pub struct SinkSpec {
     pub payload_type: PayloadType,
     /// Payload type of retransmissions.
     pub rtx_payload_type: Option<PayloadType>,
+    /// Payload type of packets that carry earlier ones with them (RFC 2198).
+    pub red_payload_type: Option<PayloadType>,
     /// RTP clock, in Hz.
     pub clock_rate: u32,
     /// Header extension ids.
@@ -35,13 +40,21 @@ pub(super) struct Sink {
     pub(super) spec: SinkSpec,
     pub(super) reception: Reception,
     pub(super) viewer: Viewer,
+    /// Packets that carried earlier ones with them.
+    redundant_packets: u64,
     /// Packets of another payload type than was negotiated.
     strange: u64,
 }
 
 impl Sink {
     pub(super) fn new(spec: SinkSpec) -> Self {
-        Self { reception: Reception::new(spec.clock_rate, spec.nack), viewer: Viewer::new(spec.kind), strange: 0, spec }
+        Self {
+            reception: Reception::new(spec.clock_rate, spec.nack),
+            viewer: Viewer::new(spec.kind),
+            redundant_packets: 0,
+            strange: 0,
+            spec,
+        }
     }
 
     pub(super) fn claims(&self, ssrc: Ssrc) -> bool {
@@ -64,6 +77,10 @@ impl Sink {
     ) {
         let Ok((payload, _)) = header.payload(packet) else { return };
         let repaired = header.ssrc != self.spec.ssrc;
+        if !repaired && Some(header.payload_type) == self.spec.red_payload_type {
+            self.receive_redundant(now, unix_now, payload, (header, seq));
+            return;
+        }
         let expected = if repaired { self.spec.rtx_payload_type } else { Some(self.spec.payload_type) };
         if expected != Some(header.payload_type) {
             self.strange += 1;
@@ -86,6 +103,45 @@ impl Sink {
         }
     }
 
+    /// Takes in a packet that carries earlier ones with it, and first those of them that were lost.
+    fn receive_redundant(
+        &mut self,
+        now: Instant,
+        unix_now: Duration,
+        payload: &[u8],
+        (header, seq): (&RtpHeader, ExtSeqNo),
+    ) {
+        let Ok(red) = wire::red::parse(payload) else {
+            self.strange += 1;
+            return;
+        };
+        self.redundant_packets += 1;
+        self.reception.note_time(now, header.timestamp);
+        let place = self.reception.receive(now, seq);
+        for block in red.blocks() {
+            if block.payload_type != self.spec.payload_type {
+                self.strange += 1;
+                continue;
+            }
+            // Of silence nothing is sent, so what is within reach went before without a pause.
+            let back = i64::from(block.timestamp_offset) / FRAME_TICKS;
+            let is_primary = back == 0;
+            if !is_primary && !self.reception.recover(seq.offset(-back)) {
+                continue;
+            }
+            let arrival = Arrival {
+                seq: seq.offset(-back),
+                timestamp: header.timestamp.wrapping_add(u32::from(block.timestamp_offset).wrapping_neg()),
+                marker: is_primary && header.marker,
+                payload: block.bytes,
+                repaired: !is_primary,
+                place: if is_primary { place } else { Place::Late },
+                unix_now,
+            };
+            self.viewer.receive(now, &arrival);
+        }
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.reception.next_nack_at().into_iter().chain(self.viewer.poll_timeout()).min()
     }
@@ -94,6 +150,7 @@ impl Sink {
         Quality {
             packets: self.reception.unique(),
             missing: self.reception.missing() as u64,
+            carriers: self.redundant_packets,
             nacked: self.reception.asked(),
             damaged: self.viewer.quality().damaged + self.strange,
             ..*self.viewer.quality()

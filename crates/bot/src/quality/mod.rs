@@ -33,6 +33,8 @@ pub struct Quality {
     /// Packets that came both as media and by retransmission: lawful, but a waste. What comes twice as media never gets
     /// past SRTP; [`crate::PeerStats::replayed`] counts it.
     pub redundant: u64,
+    /// Packets that carried earlier ones with them (RFC 2198).
+    pub carriers: u64,
     /// Packets that came as media after a later one.
     pub late: u64,
     /// Packets that came by retransmission.

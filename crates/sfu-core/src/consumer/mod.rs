@@ -2,6 +2,7 @@
 
 mod layers;
 mod numbering;
+mod redundant;
 mod retransmit;
 mod wish;
 mod write;
@@ -17,6 +18,8 @@ pub(crate) use self::layers::Shape;
 use self::layers::{Selection, Verdict};
 use self::numbering::Numbering;
 pub(crate) use self::numbering::Shift;
+use self::redundant::Redundancy;
+pub(crate) use self::redundant::{MAX_REPEATED, Repeated};
 pub(crate) use self::retransmit::{PlainSent, Retransmissions, Stamp};
 pub use self::wish::LayersReason;
 use self::wish::Wish;
@@ -140,6 +143,7 @@ pub struct Consumer {
     left_out: Option<RtpTimestamp>,
     rtx_next: ExtSeqNo,
     plain: Option<PlainSent>,
+    redundancy: Option<Redundancy>,
     pub(crate) retransmissions: Retransmissions,
     pub(crate) view: ReceiverView,
     packets_sent: u64,
@@ -177,6 +181,7 @@ impl Consumer {
             left_out: None,
             rtx_next: first_rtx_seq,
             plain,
+            redundancy: spec.red_payload_type.map(Redundancy::new),
             retransmissions: Retransmissions::new(),
             view: ReceiverView::default(),
             packets_sent: 0,

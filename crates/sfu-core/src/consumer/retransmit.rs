@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use wire::ExtSeqNo;
 
+use super::redundant::Repeated;
+
 /// Numbers whose last sending is remembered, each in the slot of its lowest bits: a burst that is repaired on the way up
 /// is asked for by viewers too, and none of it shall go out twice.
 const RECENT_SLOTS: usize = 256;
@@ -78,12 +80,12 @@ impl Retransmissions {
     }
 }
 
-/// The extensions of sent packets that change with every sending.
+/// The extensions of sent packets that change with every sending, and what went with them.
 ///
 /// Without RTX a packet is sent again under its own number, so under the same SRTP nonce: it must be the
 /// same to the bit, or GCM's authentication breaks (RFC 7714 §8.4).
 pub(crate) struct PlainSent {
-    slots: Box<[Option<(ExtSeqNo, Stamp)>]>,
+    slots: Box<[Option<(ExtSeqNo, Stamp, Repeated)>]>,
 }
 
 /// Values of the extensions that change with every sending.
@@ -100,13 +102,14 @@ impl PlainSent {
         Self { slots: vec![None; PLAIN_SLOTS].into_boxed_slice() }
     }
 
-    pub(crate) fn note(&mut self, seq: ExtSeqNo, stamp: Stamp) {
-        self.slots[seq.get() as usize % PLAIN_SLOTS] = Some((seq, stamp));
+    pub(crate) fn note(&mut self, seq: ExtSeqNo, stamp: Stamp, repeated: Repeated) {
+        self.slots[seq.get() as usize % PLAIN_SLOTS] = Some((seq, stamp, repeated));
     }
 
-    pub(crate) fn stamp(&self, seq: ExtSeqNo) -> Option<Stamp> {
-        let (noted, stamp) = self.slots[seq.get() as usize % PLAIN_SLOTS]?;
-        (noted == seq).then_some(stamp)
+    /// What was sent with the packet `seq`, so that it can be sent again as it was.
+    pub(crate) fn sent(&self, seq: ExtSeqNo) -> Option<(Stamp, Repeated)> {
+        let (noted, stamp, repeated) = self.slots[seq.get() as usize % PLAIN_SLOTS]?;
+        (noted == seq).then_some((stamp, repeated))
     }
 }
 

@@ -5,8 +5,9 @@ use wire::extension::{ExtensionForm, ExtensionKind, ExtensionMap, ExtensionWrite
 use wire::rtp::{HeaderFields, write_header};
 use wire::{ExtSeqNo, PayloadType, RtpTimestamp, SeqNo, Ssrc};
 
+use super::redundant::Repeated;
 use super::{Consumer, Shift, Stamp};
-use crate::producer::{Layer, StoredPacket};
+use crate::producer::{Layer, StoredPacket, Stream};
 
 /// Extensions whose meaning does not change on the way. Transmission offset is not among them: it would
 /// tell of another sending than ours; nor is the layers allocation: it tells of streams the receiver
@@ -85,6 +86,8 @@ pub(crate) struct As {
     pub(crate) shift: Shift,
     /// Without payload.
     pub(crate) is_empty: bool,
+    /// What goes with it again.
+    pub(crate) repeated: Repeated,
     pub(crate) stamp: Stamp,
     /// Retransmission stream: SSRC, payload type and number there (RFC 4588).
     pub(crate) rtx: Option<(Ssrc, PayloadType, ExtSeqNo)>,
@@ -96,12 +99,18 @@ impl Consumer {
         self.copied.transport_wide.is_some()
     }
 
-    /// Appends the plain packet and returns the length of its header, extensions included.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, packet: &StoredPacket<'_>, numbers: &As) -> usize {
+    /// Appends the plain packet, which came in `stream`, and returns the length of its header, extensions included.
+    pub(crate) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        (stream, packet): (&Stream, &StoredPacket<'_>),
+        numbers: &As,
+    ) -> usize {
         let start = out.len();
+        let red = self.red_payload_type().filter(|_| !numbers.repeated.is_none());
         let (ssrc, payload_type, seq) = match numbers.rtx {
             Some((ssrc, payload_type, seq)) => (ssrc, payload_type, seq),
-            None => (self.spec.ssrc, self.spec.payload_type, numbers.seq),
+            None => (self.spec.ssrc, red.unwrap_or(self.spec.payload_type), numbers.seq),
         };
         let fields = HeaderFields {
             marker: !numbers.is_empty && self.is_marked(packet, numbers.shift),
@@ -120,6 +129,10 @@ impl Consumer {
             out.extend_from_slice(&original.get().to_be_bytes());
         }
         if numbers.is_empty {
+            return header_len;
+        }
+        if red.is_some() {
+            self.write_repeated(out, stream, packet, numbers.repeated);
             return header_len;
         }
         let payload_start = out.len();

@@ -4,6 +4,7 @@ mod history;
 mod keyframe;
 mod layers;
 mod nack;
+mod redundant;
 mod stream;
 mod wanted;
 

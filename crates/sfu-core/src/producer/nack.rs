@@ -139,6 +139,11 @@ impl NackGenerator {
         (retransmitted && missing.requests == 1).then(|| now.saturating_duration_since(missing.last_request_at))
     }
 
+    /// A packet that was missing is here after all, as part of another.
+    pub(crate) fn forget(&mut self, now: Instant, seq: ExtSeqNo) {
+        self.fill(now, seq, true);
+    }
+
     /// Whether this number is missing and still asked for.
     pub(crate) fn is_awaited(&self, seq: ExtSeqNo) -> bool {
         self.missing.binary_search_by_key(&seq, |missing| missing.seq).is_ok()

@@ -10,8 +10,9 @@ use wire::{ExtSeqNo, PayloadType, Rid, RtpTimestamp, SeqNo, Ssrc};
 
 use super::history::{History, PacketMeta, StoredPacket};
 use super::keyframe::KeyFrameRequests;
-use super::layers::{LayerRates, LayerReader};
+use super::layers::{FrameInfo, LayerRates, LayerReader};
 use super::nack::{Gap, NackGenerator};
+use super::redundant::{self, Earlier, MAX_RECOVERED};
 use crate::command::{MediaKind, ProducerSpec, StreamSpec};
 use crate::stats::StreamStats;
 
@@ -53,6 +54,11 @@ pub(crate) struct Stream {
     pub(crate) clock_rate: u32,
     kind: MediaKind,
     rtx_payload_type: Option<PayloadType>,
+    red_payload_type: Option<PayloadType>,
+    /// How many frames came with the newest packet again.
+    pub(crate) repeated: u8,
+    /// Lost packets that came with the one received last, oldest first.
+    recovered: [Option<ExtSeqNo>; MAX_RECOVERED],
     /// The first packet for the audience after others that were not; those before it are not missed.
     pub(crate) resumed_from: Option<ExtSeqNo>,
     /// How key frames are asked for: by PLI, else by FIR with this sequence number, else not at all.
@@ -108,6 +114,9 @@ impl Stream {
             clock_rate: producer.clock_rate,
             kind: producer.kind,
             rtx_payload_type: producer.rtx_payload_type,
+            red_payload_type: producer.red_payload_type,
+            repeated: 0,
+            recovered: [None; MAX_RECOVERED],
             resumed_from: None,
             pli: producer.pli,
             fir: producer.fir.then_some(0),
@@ -159,11 +168,54 @@ impl Stream {
         let Ok((payload, padding)) = packet.header.payload(packet.bytes) else {
             return Arrived::Skipped(seq);
         };
+        let end = packet.bytes.len() - usize::from(padding);
+        if Some(packet.header.payload_type) == self.red_payload_type {
+            return self.receive_redundant(now, seq, packet, payload);
+        }
         if packet.header.payload_type != self.payload_type || payload.is_empty() {
             return Arrived::Skipped(seq);
         }
-        let end = packet.bytes.len() - usize::from(padding);
+        self.repeated = 0;
         self.store(seq, packet, packet.header.header_len, end)
+    }
+
+    /// Takes in a packet that carries earlier frames again (RFC 2198), and with it those of them that were lost.
+    fn receive_redundant(&mut self, now: Instant, seq: ExtSeqNo, packet: Incoming<'_>, payload: &[u8]) -> Arrived {
+        let first = self.first.unwrap_or(seq);
+        let place = (first, seq, packet.header.timestamp);
+        let Some(unwrapped) = redundant::unwrap(payload, self.payload_type, place, &self.history) else {
+            return Arrived::Skipped(seq);
+        };
+        self.repeated = unwrapped.repeated;
+        for (slot, earlier) in self.recovered.iter_mut().zip(unwrapped.missing) {
+            *slot = None;
+            let Some(Earlier { seq, timestamp, place }) = earlier else { continue };
+            let Some(frame) = payload.get(place.from..place.from + place.len) else { continue };
+            let meta = PacketMeta {
+                seq,
+                timestamp,
+                marker: false,
+                starts_key_frame: true,
+                frame: FrameInfo::default(),
+                payload_start: 0,
+                extensions: Extensions::default(),
+                received_at: packet.received_at,
+            };
+            if self.history.store(meta, frame) {
+                *slot = Some(seq);
+                self.repaired += 1;
+                if let Some(nack) = &mut self.nack {
+                    nack.forget(now, seq);
+                }
+            }
+        }
+        let header_len = packet.header.header_len;
+        self.store(seq, packet, header_len + unwrapped.primary_from, header_len + payload.len())
+    }
+
+    /// The lost packets that came with the one received last, oldest first.
+    pub(crate) fn take_recovered(&mut self) -> [Option<ExtSeqNo>; MAX_RECOVERED] {
+        std::mem::take(&mut self.recovered)
     }
 
     /// Takes in a packet of the RTX SSRC: the original number stands before the payload (RFC 4588 §4).
@@ -220,7 +272,8 @@ impl Stream {
         }
         // A key frame is a burst, not what the layer takes.
         if self.key_frame_timestamp != Some(meta.timestamp) {
-            self.rates.add(packet.received_at, frame.layer, bytes.len());
+            let wrapping = payload_start - packet.header.header_len;
+            self.rates.add(packet.received_at, frame.layer, bytes.len() - wrapping);
         }
         if starts_key_frame && self.kind == MediaKind::Video {
             self.key_frame_count += 1;

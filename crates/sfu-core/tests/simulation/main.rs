@@ -11,6 +11,7 @@ mod determinism;
 mod keyframes;
 mod meeting;
 mod pausing;
+mod redundancy;
 mod repair;
 mod scores;
 mod silence;

@@ -28,6 +28,20 @@ impl<'a> Format<'a> {
         self.subtype.eq_ignore_ascii_case("rtx")
     }
 
+    /// Whether it carries sound together with sound that was sent before (RFC 2198).
+    pub(super) fn is_red(self) -> bool {
+        self.kind == Some(MediaKind::Audio) && self.subtype.eq_ignore_ascii_case("red")
+    }
+
+    /// Whether it can carry `codec` again.
+    pub(super) fn repeats(self, codec: Format<'_>) -> bool {
+        self.is_red() && codec.is_opus() && self.clock_rate == codec.clock_rate && self.channels == codec.channels
+    }
+
+    fn is_opus(self) -> bool {
+        self.subtype.eq_ignore_ascii_case("opus")
+    }
+
     /// Whether it carries sound or pictures by itself.
     pub(super) fn is_media(self) -> bool {
         !AUXILIARY.iter().any(|auxiliary| self.subtype.eq_ignore_ascii_case(auxiliary))

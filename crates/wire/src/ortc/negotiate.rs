@@ -25,6 +25,8 @@ pub struct ProducerMapping {
     pub codec: CodecMapping,
     /// Its RTX codec, where both ends have one.
     pub rtx: Option<CodecMapping>,
+    /// The payload type under which it may send sound together with what went before (RFC 2198).
+    pub red: Option<PayloadType>,
     /// Its streams, in the producer's order: smallest first.
     pub encodings: Vec<EncodingMapping>,
 }
@@ -103,7 +105,7 @@ pub const fn is_usable_ssrc(ssrc: u32) -> bool {
 /// Checks a producer's parameters and finds the router's codec for its first supported one.
 ///
 /// `next_ssrc` gives the SSRC under which each encoding is known inside the router. Codecs that carry no media
-/// (RED, FEC, telephone events) and further media codecs are left out.
+/// (FEC, telephone events) and further media codecs are left out.
 pub fn producer_mapping(
     kind: MediaKind,
     parameters: &RtpParameters,
@@ -118,6 +120,7 @@ pub fn producer_mapping(
             let apt = capability.preferred_payload_type?;
             codec_mapping(rtx, rtx_capability, CodecParameters::with_apt(apt))
         });
+    let red = parameters.codecs.iter().find(|red| Format::from(*red).repeats(Format::from(codec)));
     let mut codec_parameters = codec.parameters.clone();
     if Format::from(codec).is_h264()
         && let Some(agreed) = h264::agreed_profile_level_id(&codec.parameters, &capability.parameters)
@@ -129,11 +132,13 @@ pub fn producer_mapping(
         kind,
         codec: mapped.ok_or_else(|| MappingError::UnsupportedCodec(codec.mime_type.clone()))?,
         rtx,
+        red: red.and_then(|red| PayloadType::new(red.payload_type)),
         encodings: parameters.encodings.iter().map(|encoding| encoding_mapping(encoding, next_ssrc())).collect(),
     })
 }
 
 /// What may be consumed of a producer: the router's payload types and header extension ids, the producer's layers.
+/// Of sound also RED, whether the producer sends it or not: the router repeats what it forwarded.
 ///
 /// `cname` is what consumers are told as the canonical name. Give all producers of one participant the same, or
 /// their sound and picture are not played in sync; the producer's own cannot serve, as Chromium leaves it empty
@@ -163,9 +168,17 @@ pub fn consumable_rtp_parameters(
             max_bitrate: encoding.max_bitrate,
             ..RtpEncodingParameters::default()
         });
+    let media = &mapping.codec.consumable;
+    let red = capabilities.codecs.iter().find(|red| Format::from(*red).repeats(Format::from(media)));
+    let red = red.and_then(red_parameters);
     RtpParameters {
         mid: None,
-        codecs: [&mapping.codec].into_iter().chain(&mapping.rtx).map(|codec| codec.consumable.clone()).collect(),
+        codecs: [media]
+            .into_iter()
+            .chain(mapping.rtx.as_ref().map(|rtx| &rtx.consumable))
+            .cloned()
+            .chain(red)
+            .collect(),
         header_extensions: header_extensions.collect(),
         encodings: encodings.collect(),
         rtcp: RtcpParameters { cname, ..RtcpParameters::default() },
@@ -192,6 +205,9 @@ pub fn consumer_rtp_parameters(
 
     let rtx = find_rtx(consumable.codecs.iter(), media.payload_type, |codec| codec.parameters.apt())
         .filter(|_| rtx_capability(capabilities, capability).is_some());
+    let red = consumable.codecs.iter().find(|red| Format::from(*red).repeats(Format::from(media)));
+    let red =
+        red.filter(|red| capabilities.codecs.iter().any(|known| Format::from(known).receives(Format::from(*red))));
     let encoding = RtpEncodingParameters {
         ssrc: Some(ids.ssrc.get()),
         rtx: rtx.map(|_| RtxParameters { ssrc: ids.rtx_ssrc.get() }),
@@ -202,7 +218,7 @@ pub fn consumer_rtp_parameters(
     };
     Ok(RtpParameters {
         mid: Some(ids.mid.as_str().to_owned()),
-        codecs: [codec].into_iter().chain(rtx.cloned()).collect(),
+        codecs: [codec].into_iter().chain(rtx.cloned()).chain(red.cloned()).collect(),
         header_extensions,
         encodings: vec![encoding],
         rtcp: consumable.rtcp.clone(),
@@ -278,6 +294,18 @@ fn codec_mapping(
         rtcp_feedback: capability.rtcp_feedback.clone(),
     };
     Some(CodecMapping { payload_type: PayloadType::new(codec.payload_type)?, consumable })
+}
+
+/// RED as consumers get it.
+fn red_parameters(red: &RtpCodecCapability) -> Option<RtpCodecParameters> {
+    Some(RtpCodecParameters {
+        mime_type: red.mime_type.clone(),
+        payload_type: red.preferred_payload_type?,
+        clock_rate: red.clock_rate,
+        channels: red.channels,
+        parameters: red.parameters.clone(),
+        rtcp_feedback: Vec::new(),
+    })
 }
 
 fn encoding_mapping(encoding: &RtpEncodingParameters, mapped_ssrc: Ssrc) -> EncodingMapping {

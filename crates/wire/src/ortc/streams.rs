@@ -22,6 +22,8 @@ pub struct ProducerStreams {
     pub codec: StreamCodec,
     /// The payload type of every RTX stream, where RTX is in use.
     pub rtx_payload_type: Option<PayloadType>,
+    /// The payload type of packets that repeat sound (RFC 2198), where the producer may send such.
+    pub red_payload_type: Option<PayloadType>,
     /// The streams, in the producer's order: smallest first.
     pub streams: Vec<ProducerStream>,
 }
@@ -56,6 +58,8 @@ pub struct ConsumerStream {
     pub rtx: Option<RtxStream>,
     /// Its codec.
     pub codec: StreamCodec,
+    /// The payload type of packets that repeat sound (RFC 2198), where the device reads such.
+    pub red: Option<PayloadType>,
     /// Ids of the header extensions that may be written.
     pub extensions: ExtensionMap,
     /// Canonical name for SDES; empty when there is none.
@@ -125,6 +129,7 @@ impl ProducerStreams {
             extensions,
             codec: stream_codec(codec, &extensions)?,
             rtx_payload_type: mapping.rtx.as_ref().map(|rtx| rtx.payload_type),
+            red_payload_type: mapping.red,
             streams: streams.collect(),
         })
     }
@@ -142,8 +147,10 @@ impl ConsumerStream {
         let rtx = encoding.rtx.zip(rtx_codec).and_then(|(rtx, rtx_codec)| {
             Some(RtxStream { ssrc: Ssrc::new(rtx.ssrc), payload_type: PayloadType::new(rtx_codec.payload_type)? })
         });
+        let red = parameters.codecs.iter().find(|red| Format::from(*red).repeats(Format::from(codec)));
         let extensions = extension_map(parameters);
         Some(Self {
+            red: red.and_then(|red| PayloadType::new(red.payload_type)),
             mid: parameters.mid.as_deref().and_then(Mid::new),
             ssrc: Ssrc::new(encoding.ssrc?),
             rtx,

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use crate::extension::ExtensionKind;
 
 use super::capabilities::{HeaderExtensionDirection, RtpCapabilities, RtpCodecCapability, RtpHeaderExtension};
+use super::matching::Format;
 use super::parameters::{CodecParameters, MediaKind, ParameterValue, RtcpFeedback};
 
 /// A codec that a router forwards; its payload types are given out when the capabilities are made.
@@ -25,6 +26,10 @@ pub struct CodecEntry {
     /// Whether an RTX codec goes with it.
     pub rtx: bool,
 }
+
+/// Name of RED's format parameter: none, as `a=fmtp:121 96/96` has none (RFC 2198 §5). mediasoup-client writes `=96/96` for
+/// it, which libwebrtc reads as it should; without the line it refuses to receive RED.
+const RED_PARAMETER: &str = "";
 
 /// A format parameter of a [`CodecEntry`].
 #[derive(Clone, Copy, Debug)]
@@ -58,14 +63,32 @@ const AUDIO_FEEDBACK: &[(&str, &str)] = &[("nack", ""), ("transport-cc", "")];
 const VIDEO_FEEDBACK: &[(&str, &str)] =
     &[("nack", ""), ("nack", "pli"), ("ccm", "fir"), ("goog-remb", ""), ("transport-cc", "")];
 
-/// Opus (RFC 7587). Whether to fall silent (`usedtx`) and stereo are the publisher's choice, so they are not named.
+/// Opus (RFC 7587). In silence nothing needs to be sent (`usedtx`); stereo is the publisher's choice, so it is not named.
 const OPUS: CodecEntry = CodecEntry {
     mime_type: "audio/opus",
     kind: MediaKind::Audio,
     clock_rate: 48_000,
     channels: Some(2),
-    parameters: &[("minptime", EntryParameter::Number(10)), ("useinbandfec", EntryParameter::Number(1))],
+    parameters: &[
+        ("minptime", EntryParameter::Number(10)),
+        ("useinbandfec", EntryParameter::Number(1)),
+        ("usedtx", EntryParameter::Number(1)),
+    ],
     rtcp_feedback: AUDIO_FEEDBACK,
+    rtx: false,
+};
+
+/// Opus together with what went before (RFC 2198). It stands last: a client that names no codec must send the first, and a
+/// browser sends this one only beside Opus.
+///
+/// Its format parameter is the payload type of what it carries, under [`RED_PARAMETER`].
+const RED: CodecEntry = CodecEntry {
+    mime_type: "audio/red",
+    kind: MediaKind::Audio,
+    clock_rate: 48_000,
+    channels: Some(2),
+    parameters: &[],
+    rtcp_feedback: &[],
     rtx: false,
 };
 
@@ -84,6 +107,7 @@ pub const SUPPORTED_CODECS: &[CodecEntry] = &[
     video("video/VP9", &[("profile-id", EntryParameter::Number(0))]),
     video("video/VP9", &[("profile-id", EntryParameter::Number(2))]),
     video("video/AV1", &[]),
+    RED,
 ];
 
 const fn video(mime_type: &'static str, parameters: &'static [(&'static str, EntryParameter)]) -> CodecEntry {
@@ -137,7 +161,7 @@ const SUPPORTED_EXTENSIONS: &[ExtensionEntry] = &[
 pub fn router_rtp_capabilities() -> &'static RtpCapabilities {
     static CAPABILITIES: OnceLock<RtpCapabilities> = OnceLock::new();
     CAPABILITIES
-        .get_or_init(|| rtp_capabilities_from(SUPPORTED_CODECS).expect("the table of 13 codecs needs 25 payload types"))
+        .get_or_init(|| rtp_capabilities_from(SUPPORTED_CODECS).expect("the table of 14 codecs needs 26 payload types"))
 }
 
 /// Capabilities for the given codecs, payload types given out in their order, with every extension we forward.
@@ -146,7 +170,13 @@ pub fn rtp_capabilities_from(codecs: &[CodecEntry]) -> Result<RtpCapabilities, C
     let mut capabilities = RtpCapabilities::default();
     for entry in codecs {
         let payload_type = free.next().ok_or(CodecTableError::NoPayloadTypeLeft)?;
-        capabilities.codecs.push(media_capability(entry, payload_type));
+        let mut capability = media_capability(entry, payload_type);
+        let carried = capabilities.codecs.iter().find(|codec| Format::from(&capability).repeats(Format::from(*codec)));
+        if let Some(carried) = carried.and_then(|codec| codec.preferred_payload_type) {
+            let value = format!("{carried}/{carried}").as_str().into();
+            capability.parameters.0.insert(RED_PARAMETER.to_owned(), value);
+        }
+        capabilities.codecs.push(capability);
         if entry.rtx {
             let rtx_payload_type = free.next().ok_or(CodecTableError::NoPayloadTypeLeft)?;
             capabilities.codecs.push(rtx_capability(entry, payload_type, rtx_payload_type));

@@ -297,7 +297,8 @@ fn check_extension_id(path: &str, id: u8) -> Checked {
 fn check_parameters(path: &str, CodecParameters(parameters): &CodecParameters) -> Checked {
     check_count(path, parameters.len(), 0, MAX_CODEC_PARAMETERS)?;
     for (name, value) in parameters {
-        check_text(path, name, 1, MAX_PARAMETER_NAME_LEN, |byte| is_visible(byte) && !matches!(byte, b';' | b'='))?;
+        // RED's has none (RFC 2198 §5).
+        check_text(path, name, 0, MAX_PARAMETER_NAME_LEN, |byte| is_visible(byte) && !matches!(byte, b';' | b'='))?;
         if let ParameterValue::Text(text) = value {
             let allowed = |byte| (is_visible(byte) || byte == b' ') && byte != b';';
             check_text(&format!("{path}.{name}"), text, 0, MAX_PARAMETER_LEN, allowed)?;

@@ -36,6 +36,7 @@ fn the_router_offers_opus_and_every_video_codec_with_rtx() {
         "video/VP9 0",
         "video/VP9 2",
         "video/AV1",
+        "audio/red",
     ];
     assert_eq!(offered, expected);
     for codec in codecs.iter().filter(|codec| codec.kind == MediaKind::Video && !codec.mime_type.ends_with("/rtx")) {
@@ -47,6 +48,15 @@ fn the_router_offers_opus_and_every_video_codec_with_rtx() {
 #[test]
 fn the_router_capabilities_are_right() {
     assert_eq!(validate_rtp_capabilities(router_rtp_capabilities()), Ok(()));
+}
+
+#[test]
+fn red_carries_opus() {
+    let codecs = &router_rtp_capabilities().codecs;
+    let red = codecs.iter().find(|codec| codec.mime_type == "audio/red").expect("RED is offered");
+    let opus = codecs[0].preferred_payload_type.expect("every codec has one");
+    assert_eq!(red.parameters.text(""), Some(format!("{opus}/{opus}")));
+    assert_eq!((red.clock_rate, red.channels), (48_000, Some(2)));
 }
 
 #[test]
@@ -97,7 +107,7 @@ fn the_json_has_the_shape_that_clients_check() {
         json["codecs"][0],
         serde_json::json!({
             "kind": "audio", "mimeType": "audio/opus", "preferredPayloadType": 96, "clockRate": 48000, "channels": 2,
-            "parameters": {"minptime": 10, "useinbandfec": 1},
+            "parameters": {"minptime": 10, "usedtx": 1, "useinbandfec": 1},
             "rtcpFeedback": [{"type": "nack", "parameter": ""}, {"type": "transport-cc", "parameter": ""}],
         })
     );

@@ -7,7 +7,7 @@ use wire::ortc::{
     RtcpFeedback, RtpCapabilities, RtpEncodingParameters, RtpParameters, can_consume, consumable_rtp_parameters,
     consumer_rtp_parameters, consumer_type, is_usable_ssrc, parse, producer_mapping, router_rtp_capabilities,
 };
-use wire::{Rid, Ssrc};
+use wire::{PayloadType, Rid, Ssrc};
 
 use crate::records::{
     CHROMIUM, CHROMIUM_NATIVE, CNAME, FIREFOX, capabilities, consumable, consumable_of, ids, mapped, produced,
@@ -126,11 +126,28 @@ fn producer_streams_know_what_opus_does() {
 
 #[test]
 fn codecs_without_media_are_passed_over() {
-    for (kind, codec, count) in [("audio", "audio/opus", 1), ("video", "video/VP8", 2)] {
+    for (kind, codecs) in [("audio", ["audio/opus", "audio/red"]), ("video", ["video/VP8", "video/rtx"])] {
         let consumable = consumable_of(CHROMIUM_NATIVE, kind);
-        assert_eq!(consumable.codecs[0].mime_type, codec);
-        assert_eq!(consumable.codecs.len(), count);
+        let consumed: Vec<_> = consumable.codecs.iter().map(|codec| codec.mime_type.as_str()).collect();
+        assert_eq!(consumed, codecs);
     }
+}
+
+#[test]
+fn red_is_told_of_to_whom_it_concerns() {
+    let (kind, parameters) = produced(CHROMIUM_NATIVE, "audio");
+    let sent = parameters.codecs.iter().find(|codec| codec.mime_type == "audio/red").expect("Chromium has it");
+    let streams = ProducerStreams::new(&parameters, &mapped(kind, &parameters)).expect("the parameters are whole");
+    assert_eq!(streams.red_payload_type.map(PayloadType::get), Some(sent.payload_type));
+    let mut without = parameters.clone();
+    without.codecs.retain(|codec| codec.mime_type != "audio/red");
+    let streams = ProducerStreams::new(&without, &mapped(kind, &without)).expect("the parameters are whole");
+    assert_eq!(streams.red_payload_type, None);
+    let mut of_mono = parameters;
+    for red in of_mono.codecs.iter_mut().filter(|codec| codec.mime_type == "audio/red") {
+        red.channels = Some(1);
+    }
+    assert_eq!(mapped(kind, &of_mono).red, None, "it carries another sound");
 }
 
 #[test]

@@ -105,6 +105,7 @@ impl Dialect {
             mid: Mid::new(mid),
             payload_type: self.payload_type(kind),
             rtx_payload_type: self.rtx_payload_type(kind),
+            red: None,
             extensions: self.extensions(),
             cname: cname.to_owned(),
         }
@@ -117,6 +118,7 @@ impl Dialect {
             rtx_ssrc,
             payload_type: self.payload_type(kind),
             rtx_payload_type: rtx_ssrc.and(self.rtx_payload_type(kind)),
+            red_payload_type: None,
             clock_rate: clock_rate(kind),
             extensions: self.extensions(),
             nack: true,

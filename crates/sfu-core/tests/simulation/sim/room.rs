@@ -14,6 +14,9 @@ use super::{Conditions, PeerId, Sim};
 /// Names of simulcast streams, lowest quality first.
 const RIDS: [&str; 3] = ["q", "h", "f"];
 
+/// Packets that a voice sent as RED carries with each: libwebrtc's usual is one, two are for bad links.
+const REPEATED: usize = 2;
+
 impl Sim {
     /// Two participants who publish sound and picture and watch each other.
     pub(crate) fn two_in_a_room(&mut self, conditions: Conditions) -> (PeerId, PeerId) {
@@ -77,7 +80,7 @@ impl Sim {
     ) -> Key<Producer> {
         let (dialect, transport) = (self.peer(id).dialect, self.peer(id).transport);
         let mid = self.peer(id).published.len().to_string();
-        let negotiated = dialect.negotiated(kind, &mid, "cname");
+        let mut negotiated = dialect.negotiated(kind, &mid, "cname");
         let streams: Vec<StreamSpec> = match &media {
             Media::Opus(stream, _) => vec![stream.clone()],
             Media::Vp8(encodings) => encodings.iter().map(|(stream, _)| stream.clone()).collect(),
@@ -97,6 +100,7 @@ impl Sim {
             },
             payload_type: negotiated.payload_type,
             rtx_payload_type: negotiated.rtx_payload_type,
+            red_payload_type: None,
             clock_rate: clock_rate(kind),
             extensions: negotiated.extensions,
             nack: kind == MediaKind::Video,
@@ -116,6 +120,7 @@ impl Sim {
             is_microphone: kind == MediaKind::Audio,
         };
         change(&mut spec);
+        negotiated.red = spec.red_payload_type.map(|payload_type| (payload_type, REPEATED));
         let name = spec.id;
         let Reply::Producer(producer) = self.command(Command::Produce { transport, spec: Box::new(spec) }) else {
             unreachable!("Produce is answered by Producer")
@@ -148,6 +153,7 @@ impl Sim {
             rtx_ssrc: rtx_payload_type.map(|_| Ssrc::new(self.rng.random())),
             payload_type: dialect.payload_type(kind),
             rtx_payload_type,
+            red_payload_type: None,
             mid: wire::Mid::new("7"),
             cname: "cname".to_owned(),
             extensions: dialect.extensions(),
@@ -155,12 +161,12 @@ impl Sim {
             paused: false,
         };
         change(&mut spec);
-        let (ssrc, rtx_ssrc, nack) = (spec.ssrc, spec.rtx_ssrc, spec.nack);
+        let (ssrc, rtx_ssrc, nack, red_payload_type) = (spec.ssrc, spec.rtx_ssrc, spec.nack, spec.red_payload_type);
         let Reply::Consumers(made) = self.command(Command::Consume { transport, specs: vec![spec] }) else {
             unreachable!("Consume is answered by Consumers")
         };
         let (consumer, _) = made.into_iter().next().expect("one was asked for").expect("it can be made");
-        let sink = bot::SinkSpec { nack, ..dialect.sink(kind, ssrc, rtx_ssrc) };
+        let sink = bot::SinkSpec { nack, red_payload_type, ..dialect.sink(kind, ssrc, rtx_ssrc) };
         let sink = self.with_bot(viewer, |bot, _, _| bot.add_sink(sink));
         self.peer_mut(viewer).watched.push(Watched { kind, publisher, sink, consumer, ssrc });
         consumer
