@@ -283,11 +283,10 @@ impl Stage {
     }
 
     pub(crate) async fn watch_as(&mut self, seat: Seat, published: &Published, paused: bool) -> Watched {
-        let options = ConsumerOptions {
-            producer: published.producer.clone(),
-            rtp_capabilities: Workers::rtp_capabilities().clone(),
-            paused,
-        };
+        let mut rtp_capabilities = Workers::rtp_capabilities().clone();
+        // These peers drop what they do not know.
+        rtp_capabilities.codecs.retain(|codec| codec.mime_type != "audio/red");
+        let options = ConsumerOptions { producer: published.producer.clone(), rtp_capabilities, paused };
         let consumer = self.transport(seat).consume(options).await.expect("the device can receive it");
         let parameters = consumer.rtp_parameters();
         let encoding = &parameters.encodings[0];
