@@ -19,20 +19,24 @@ const TICKS_PER_REFERENCE: i64 = 256;
 /// Packets that one message reports on.
 const MAX_STATUSES: usize = 500;
 
-/// Arrivals since the last feedback.
+/// Arrivals are remembered for this long, so that one that comes late is reported together with those around it; as libwebrtc
+/// does.
+const MEMORY_TICKS: i64 = 2_000;
+
+/// What arrived lately, and from which number on it is to be reported.
 pub(crate) struct Arrivals {
     started_at: Instant,
     newest: Option<ExtSeqNo>,
-    /// The first number not reported on.
-    next: Option<ExtSeqNo>,
-    unreported: BTreeMap<ExtSeqNo, i64>,
+    known: BTreeMap<ExtSeqNo, i64>,
+    /// `None` before the first arrival.
+    report_from: Option<ExtSeqNo>,
     count: u8,
     due_at: Option<Instant>,
 }
 
 impl Arrivals {
     pub(crate) fn new(started_at: Instant) -> Self {
-        Self { started_at, newest: None, next: None, unreported: BTreeMap::new(), count: 0, due_at: None }
+        Self { started_at, newest: None, known: BTreeMap::new(), report_from: None, count: 0, due_at: None }
     }
 
     pub(crate) fn due_at(&self) -> Option<Instant> {
@@ -46,25 +50,32 @@ impl Arrivals {
             None => Some(ExtSeqNo::new(1 << 16 | u64::from(seq.get()))),
         };
         let Some(number) = number else { return };
-        self.newest = self.newest.max(Some(number));
         let ticks = (now.saturating_duration_since(self.started_at).as_micros() / TICK_MICROS) as i64;
-        self.unreported.entry(number).or_insert(ticks);
+        if self.known.contains_key(&number) {
+            return;
+        }
+        self.newest = self.newest.max(Some(number));
+        self.known.insert(number, ticks);
+        let from = self.report_from.get_or_insert(number);
+        *from = number.min(*from);
         self.due_at.get_or_insert(now + INTERVAL);
     }
 
     /// Appends what is to be reported.
     pub(crate) fn write(&mut self, out: &mut Vec<u8>, sender: Ssrc, media: Ssrc) {
         self.due_at = None;
-        while let Some((&oldest, &first_ticks)) = self.unreported.first_key_value() {
-            let base = self.next.map_or(oldest, |next| next.min(oldest));
-            let base = if oldest.distance_from(base) >= MAX_STATUSES as i64 { oldest } else { base };
+        let (Some(newest), Some(mut base)) = (self.newest, self.report_from) else { return };
+        while base <= newest {
+            let Some((&first, &first_ticks)) = self.known.range(base..).next() else { break };
+            if first.distance_from(base) >= MAX_STATUSES as i64 {
+                base = first;
+            }
             let reference = first_ticks.div_euclid(TICKS_PER_REFERENCE);
             let mut previous = reference * TICKS_PER_REFERENCE;
-            let newest = self.unreported.last_key_value().map_or(oldest, |(&newest, _)| newest);
             let len = (newest.distance_from(base) + 1).clamp(1, MAX_STATUSES as i64);
             let statuses: Vec<_> = (0..len)
                 .map(|step| {
-                    let ticks = *self.unreported.get(&base.offset(step))?;
+                    let ticks = *self.known.get(&base.offset(step))?;
                     Some(ticks - std::mem::replace(&mut previous, ticks))
                 })
                 .collect();
@@ -75,15 +86,13 @@ impl Arrivals {
                 reference_time: ((reference as i32) << 8) >> 8,
                 feedback_count: self.count,
             };
-            let Ok(count @ 1..) = write_transport_feedback(out, &header, &statuses) else {
-                self.unreported.clear();
-                return;
-            };
+            let Ok(count @ 1..) = write_transport_feedback(out, &header, &statuses) else { break };
             self.count = self.count.wrapping_add(1);
-            let end = base.offset(count as i64);
-            self.unreported = self.unreported.split_off(&end);
-            self.next = self.next.max(Some(end));
+            base = base.offset(count as i64);
         }
+        self.report_from = Some(newest.next());
+        let latest = self.known.values().copied().max().unwrap_or_default();
+        self.known.retain(|_, ticks| *ticks + MEMORY_TICKS >= latest);
     }
 }
 
@@ -114,5 +123,16 @@ mod tests {
         }
         assert_eq!(all, [(65_534, Some(40)), (65_535, Some(80)), (0, None), (1, Some(124)), (2, Some(120))]);
         assert_eq!(arrivals.due_at(), None);
+        // One that comes late is reported with those after it, which are known.
+        arrivals.receive(start + Duration::from_millis(70), SeqNo::new(0));
+        out.clear();
+        arrivals.write(&mut out, Ssrc::new(1), Ssrc::new(2));
+        let again: Vec<_> = packets(&out)
+            .flat_map(|packet| {
+                let Ok(RtcpPacket::TransportFeedback(feedback)) = packet else { panic!("only feedback was written") };
+                feedback.statuses().map(|(seq, delta)| (seq.get(), delta.is_some())).collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(again, [(0, true), (1, true), (2, true)]);
     }
 }
