@@ -214,7 +214,8 @@ impl Worker {
             return false;
         };
         let Some(packet) = stream.packet(source) else { return false };
-        if !consumer.spec.nack {
+        // A picture that is not sent any more needs no repair.
+        if !consumer.spec.nack || consumer.is_off() {
             return false;
         }
         let rtx = match (consumer.spec.rtx_ssrc, consumer.spec.rtx_payload_type) {
@@ -232,8 +233,16 @@ impl Worker {
             return false;
         }
         let round_trip = transport.round_trip();
-        if !consumer.retransmissions.take(now, seq, packet.bytes.len(), round_trip) {
+        let bytes = packet.bytes.len();
+        if !consumer.retransmissions.may_take(now, seq, bytes, round_trip)
+            || transport.downlink.as_mut().is_some_and(|downlink| !downlink.take_repair(now, bytes))
+        {
             return false;
+        }
+        consumer.retransmissions.take(now, seq, bytes);
+        if consumer.ask_repeated(now, seq) {
+            consumer.note_retransmitted();
+            return true;
         }
         let rtx = rtx.map(|(ssrc, pt)| (ssrc, pt, consumer.take_rtx_number()));
         let index = rtx.map_or(seq, |(_, _, number)| number);
@@ -241,9 +250,6 @@ impl Worker {
         let (arena, start) = out.begin();
         let header_len = consumer.write(arena, (stream, &packet), &As { seq, shift, is_empty, repeated, stamp, rtx });
         consumer.note_retransmitted();
-        if let Some(downlink) = &mut transport.downlink {
-            downlink.note_repeated(packet.bytes.len());
-        }
         let is_transport_wide = consumer.is_transport_wide() && rtx.is_some();
         transport.send_rtp(now, out, Plain { start, header_len, index, stamp, is_transport_wide, flow: key.index() })
     }

@@ -97,20 +97,22 @@ impl Worker {
     fn share_out(&mut self, now: Instant, key: Key<WebRtcTransport>) {
         let mut claims = std::mem::take(&mut self.claims);
         claims.clear();
-        let Sound { plain: plain_sound, sent: sound } = self.collect_claims(key, &mut claims);
-        let mut repeats = MAX_REPEATED as u8;
+        let Sound { plain: plain_sound, sent: sound } = self.collect_claims(now, key, &mut claims);
+        let (mut repeats, mut available) = (MAX_REPEATED as u8, 0);
         if let Some(downlink) = self.transports.get_mut(key).and_then(|transport| transport.downlink.as_mut()) {
-            let available = downlink.estimator.rate();
+            available = downlink.estimator.rate();
             repeats = repeats_that_fit(available, plain_sound);
             let repairs = downlink.repeat_rate(now);
             let budget = Budget {
                 bit_rate: available.saturating_sub(sound + repairs),
-                may_raise: downlink.may_raise(now),
+                link: available,
+                may_raise: downlink.may_raise(now, !claims.iter().any(Claim::is_sent)),
+                is_full: downlink.estimator.is_full(),
                 untested: downlink.estimator.is_untested(),
             };
             let shared = allocate(budget, &mut claims);
-            let lowered = claims.iter().any(Claim::is_lowered);
-            downlink.note_shared(now, sound + shared.used, sound + shared.desired, lowered);
+            let changes = (claims.iter().any(Claim::is_raised), claims.iter().any(Claim::is_lowered));
+            downlink.note_shared(now, sound + shared.used, sound + shared.desired, changes);
             let state = if claims.iter().all(Claim::is_satisfied) {
                 BandwidthState::Ok
             } else if claims.iter().all(|claim| claim.granted().is_none()) {
@@ -127,7 +129,9 @@ impl Worker {
                 None => Share::Nothing,
                 Some(layer) => Share::UpTo(layer),
             };
-            if self.consumers.get_mut(claim.key).is_some_and(|consumer| consumer.set_share(share)) {
+            let Some(consumer) = self.consumers.get_mut(claim.key) else { continue };
+            consumer.raising.note(now, available, claim.is_raised(), claim.is_lowered());
+            if consumer.set_share(share) {
                 self.aim(now, claim.key);
             }
         }
@@ -153,8 +157,10 @@ impl Worker {
     }
 
     /// Collects what the pictures of a viewer could be sent in; returns what its sound takes.
-    fn collect_claims(&self, key: Key<WebRtcTransport>, claims: &mut Vec<Claim<Key<Consumer>>>) -> Sound {
+    fn collect_claims(&self, now: Instant, key: Key<WebRtcTransport>, claims: &mut Vec<Claim<Key<Consumer>>>) -> Sound {
         let mut sound = Sound::default();
+        let rate =
+            self.transports.get(key).and_then(|transport| transport.downlink.as_ref()).map(|d| d.estimator.rate());
         let Some(transport) = self.transports.get(key) else { return sound };
         let led_from = self.routers.get(transport.router).and_then(|router| router.led_from);
         for &consumer_key in &transport.consumers {
@@ -170,7 +176,9 @@ impl Worker {
                     sound.sent += rate * (1 + u64::from(repeats));
                 }
             } else if producer.live != 0 {
-                claims.push(claim_of(consumer_key, consumer, producer, (desired, led_from)));
+                let mut claim = claim_of(consumer_key, consumer, producer, (desired, led_from));
+                claim.may_raise = consumer.raising.is_allowed(now, rate.unwrap_or(u64::MAX), false);
+                claims.push(claim);
             }
         }
         sound
@@ -217,8 +225,8 @@ fn claim_of(
     let live = (0..producer.spatial_layers()).filter(|&spatial| is_live(spatial));
     let lowest = live.clone().next();
     for spatial in live.filter(|&spatial| spatial <= desired.spatial || Some(spatial) == lowest) {
-        // Fewer pictures a second are taken where no smaller ones are to be had.
-        let from = if Some(spatial) == lowest { 0 } else { highest };
+        // Half as many pictures a second are taken before smaller ones, fewer still only where no smaller ones are to be had.
+        let from = if Some(spatial) == lowest { 0 } else { highest.saturating_sub(1) };
         for temporal in
             (from..=highest).filter(|temporal| *temporal <= desired.temporal.min(highest) || from == highest)
         {

@@ -61,10 +61,13 @@ impl Acknowledged {
         let elapsed = arrival - self.recent[0].0;
         if !(0..MAX_PAUSE).contains(&elapsed) {
             self.recent = [(arrival, 0); 2];
-        } else if elapsed >= RECENT {
+            return;
+        }
+        // What arrives took the time before it: the packet at a beginning belongs to what was before.
+        self.recent[0].1 += u64::from(bytes);
+        if elapsed >= RECENT {
             self.recent = [(arrival, 0), self.recent[0]];
         }
-        self.recent[0].1 += u64::from(bytes);
     }
 
     /// Bits a second that arrived in the last one to two tenths of a second. Where a queue has just begun to grow this is

@@ -13,8 +13,13 @@ pub(crate) const MAX_STEPS: usize = 12;
 /// raised.
 const RESERVED_PERCENT: u64 = 25;
 
-/// A step up is taken when it fits into this much of the link, in percent; the rest is room for pictures that change.
-const RAISE_PERCENT: u64 = 90;
+/// A step up is taken when it leaves this much of the link, in percent, as room for pictures that change, and this much of what
+/// it takes for the key frame that it begins with.
+const ROOM_PERCENT: u64 = 10;
+const KEY_FRAME_PERCENT: u64 = 20;
+
+/// What is sent already is kept while it takes no more than this much of the link too much, in percent, and no queue stands.
+const KEPT_PERCENT: u64 = 10;
 
 /// Pictures that get larger begin with key frames, all at once: those that are raised in one go take no more than this much of
 /// the link, in percent.
@@ -56,11 +61,13 @@ pub(crate) struct Claim<K> {
     before: u8,
     /// Number of steps that it gets.
     granted: u8,
+    /// Whether it may get more than it has.
+    pub(crate) may_raise: bool,
 }
 
 impl<K> Claim<K> {
     pub(crate) fn new(key: K, rank: Rank, area: u64) -> Self {
-        Self { key, rank, area, steps: [Step::default(); MAX_STEPS], count: 0, before: 0, granted: 0 }
+        Self { key, rank, area, steps: [Step::default(); MAX_STEPS], count: 0, before: 0, granted: 0, may_raise: true }
     }
 
     /// Adds the next better layer. It takes the place of those below that cost no less.
@@ -103,6 +110,16 @@ impl<K> Claim<K> {
         self.granted < self.before
     }
 
+    /// Whether it is sent now.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.before > 0
+    }
+
+    /// Whether it gets more than it has now.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.granted > self.before
+    }
+
     /// Bits a second of all that it could use.
     pub(crate) fn desired(&self) -> u64 {
         self.cost(self.count)
@@ -121,10 +138,14 @@ pub(crate) struct Shared {
 /// What there is to share, in bits a second.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Budget {
-    /// What the link is believed to carry.
+    /// What the link has room for beside sound and repairs.
     pub(crate) bit_rate: u64,
+    /// What it is believed to carry in all.
+    pub(crate) link: u64,
     /// Whether anybody may get more than it has.
     pub(crate) may_raise: bool,
+    /// Whether a queue stands before the link.
+    pub(crate) is_full: bool,
     /// Whether the link never showed that it carries no more.
     pub(crate) untested: bool,
 }
@@ -188,9 +209,13 @@ impl Round {
         if step > claim.before {
             let raised = self.raised + claim.cost(step);
             let at_once = self.raised == 0 || raised <= bit_rate * RAISED_PERCENT / 100;
-            return self.budget.may_raise && at_once && needed <= bit_rate * RAISE_PERCENT / 100;
+            let may_raise = self.budget.may_raise && claim.may_raise;
+            let room = (self.budget.link * ROOM_PERCENT + claim.cost(step) * KEY_FRAME_PERCENT) / 100;
+            return may_raise && at_once && needed + room <= bit_rate;
         }
-        needed <= bit_rate
+        // The estimate goes below what the link carries whenever it touched that: what is sent already may stay.
+        let kept = if self.budget.is_full { 0 } else { self.budget.link * KEPT_PERCENT / 100 };
+        needed <= bit_rate + kept
     }
 }
 
@@ -217,7 +242,7 @@ mod tests {
     const CAMERA: [u64; 3] = [100, 400, 1200];
 
     fn share(bit_rate: u64, may_raise: bool, claims: &mut [Claim<u32>]) -> Shared {
-        allocate(Budget { bit_rate, may_raise, untested: false }, claims)
+        allocate(Budget { bit_rate, link: bit_rate, may_raise, is_full: true, untested: false }, claims)
     }
 
     /// Shares until nobody gets anything new.
@@ -242,7 +267,7 @@ mod tests {
     #[test]
     fn equals_get_better_evenly() {
         let mut claims = [1, 2, 3].map(|key| claim(key, Rank::Other, &CAMERA));
-        settle(1400, &mut claims);
+        settle(1440, &mut claims);
         assert_eq!(granted(&claims), [(1, Some(1)), (2, Some(1)), (3, Some(1))]);
         settle(800, &mut claims);
         assert_eq!(granted(&claims), [(1, Some(1)), (2, Some(0)), (3, Some(0))]);
@@ -252,7 +277,9 @@ mod tests {
     fn what_matters_most_is_served_first_and_leaves_the_others_their_lowest_layer() {
         let mut claims =
             [claim(1, Rank::Other, &CAMERA), claim(2, Rank::First, &CAMERA), claim(3, Rank::Speaker, &CAMERA)];
-        settle(1700, &mut claims);
+        settle(1900, &mut claims);
+        assert_eq!(granted(&claims), [(1, Some(0)), (2, Some(2)), (3, Some(1))]);
+        settle(1600, &mut claims);
         assert_eq!(granted(&claims), [(1, Some(0)), (2, Some(2)), (3, Some(0))]);
         share(150, true, &mut claims);
         assert_eq!(granted(&claims), [(1, None), (2, Some(0)), (3, None)]);
@@ -275,7 +302,7 @@ mod tests {
     #[test]
     fn the_last_picture_goes_last() {
         let mut claims = [claim(1, Rank::Other, &[500]), claim(2, Rank::Other, &[500])];
-        allocate(Budget { bit_rate: 300, may_raise: false, untested: true }, &mut claims);
+        allocate(Budget { bit_rate: 300, link: 300, may_raise: false, is_full: true, untested: true }, &mut claims);
         assert_eq!(granted(&claims), [(1, Some(0)), (2, None)], "nothing speaks against it");
         share(400, true, &mut claims);
         assert_eq!(granted(&claims), [(1, None), (2, None)]);
@@ -289,9 +316,9 @@ mod tests {
     #[test]
     fn a_better_layer_that_costs_no_more_is_taken_at_once() {
         let mut claims = [claim(1, Rank::Other, &[300, 250, 900])];
-        share(270, true, &mut claims);
-        assert_eq!(granted(&claims), [(1, None)], "250 of 270 leaves no room");
         share(300, true, &mut claims);
+        assert_eq!(granted(&claims), [(1, None)], "250 of 300 leaves no room for the key frame");
+        share(340, true, &mut claims);
         assert_eq!(granted(&claims), [(1, Some(1))]);
     }
 

@@ -8,14 +8,12 @@ use wire::{ExtSeqNo, SeqNo};
 use super::estimator::{BitrateLimits, Estimator};
 use super::pacer::Pacer;
 use super::probe::Probe;
+use super::raising::Raising;
 use crate::consumer::{Admitted, Consumer};
 use crate::table::Key;
 
 /// What the link carries is shared out anew this often at least, while there is video.
 const REVIEW_INTERVAL: Duration = Duration::from_millis(200);
-
-/// Nobody is raised for so long after somebody had to be lowered.
-const RAISE_AFTER: Duration = Duration::from_secs(2);
 
 /// The viewer is told of its link no more often than this.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
@@ -25,6 +23,12 @@ const LIMITED_FOR: Duration = Duration::from_secs(3);
 
 /// And only when what it carries changed by so many percent, or the state did.
 const TELL_PERCENT: u64 = 10;
+
+/// Repairs take no more of the link than this, in percent; what they did not take may be taken within this time, and this many
+/// bytes always.
+const REPAIR_PERCENT: u64 = 40;
+const REPAIR_SPAN: Duration = Duration::from_millis(400);
+const MIN_REPAIR_CREDIT: u64 = 6_000;
 
 /// While a probe is sent it is looked after this often.
 const PROBE_TICK: Duration = Duration::from_millis(2);
@@ -77,13 +81,16 @@ pub(crate) struct Downlink {
     review_at: Option<Instant>,
     /// Bits a second that were shared out.
     used: u64,
-    lowered_at: Option<Instant>,
+    raising: Raising,
     told: Option<(Instant, Bandwidth)>,
     limited_since: Option<Instant>,
     /// Bytes sent again since the last review, and bits a second that this took lately.
     repeated: u64,
     repeat_rate: u64,
     reviewed_at: Option<Instant>,
+    /// Bytes that may be sent again, and since when they are reckoned.
+    repair_credit: u64,
+    repaired_at: Option<Instant>,
 }
 
 impl Downlink {
@@ -97,12 +104,14 @@ impl Downlink {
             probe: None,
             review_at: None,
             used: 0,
-            lowered_at: None,
+            raising: Raising::of_all(),
             told: None,
             limited_since: None,
             repeated: 0,
             repeat_rate: 0,
             reviewed_at: None,
+            repair_credit: 0,
+            repaired_at: None,
         }
     }
 
@@ -119,9 +128,21 @@ impl Downlink {
         }
     }
 
-    /// Notes that a packet of `bytes` was sent again.
-    pub(crate) fn note_repeated(&mut self, bytes: usize) {
-        self.repeated += bytes as u64;
+    /// Whether a packet of `bytes` may be sent again now; then notes that it was. What is lost because a queue is full is asked
+    /// for at once, and would fill it again.
+    pub(crate) fn take_repair(&mut self, now: Instant, bytes: usize) -> bool {
+        let since = self.repaired_at.replace(now).map_or(REPAIR_SPAN, |at| now.saturating_duration_since(at));
+        let earned = |time: Duration| {
+            self.estimator.rate() * REPAIR_PERCENT / 100 * time.min(REPAIR_SPAN).as_micros() as u64 / 8_000_000
+        };
+        self.repair_credit = (self.repair_credit + earned(since)).min(earned(REPAIR_SPAN).max(MIN_REPAIR_CREDIT));
+        let bytes = bytes as u64;
+        if self.repair_credit < bytes {
+            return false;
+        }
+        self.repair_credit -= bytes;
+        self.repeated += bytes;
+        true
     }
 
     /// Bits a second that repairs take: they come off what is shared out.
@@ -160,16 +181,14 @@ impl Downlink {
     }
 
     /// Whether somebody may be raised to a better layer.
-    pub(crate) fn may_raise(&self, now: Instant) -> bool {
-        self.lowered_at.is_none_or(|at| now.saturating_duration_since(at) >= RAISE_AFTER)
+    pub(crate) fn may_raise(&self, now: Instant, nothing: bool) -> bool {
+        self.raising.is_allowed(now, self.estimator.rate(), nothing)
     }
 
     /// Notes what was shared out.
-    pub(crate) fn note_shared(&mut self, now: Instant, used: u64, wanted: u64, lowered: bool) {
+    pub(crate) fn note_shared(&mut self, now: Instant, used: u64, wanted: u64, (raised, lowered): (bool, bool)) {
         self.used = used;
-        if lowered {
-            self.lowered_at = Some(now);
-        }
+        self.raising.note(now, self.estimator.rate(), raised, lowered);
         self.estimator.set_wanted(wanted);
     }
 

@@ -9,7 +9,7 @@ use super::acknowledged::Acknowledged;
 use super::aimd::Aimd;
 use super::alr::ApplicationLimited;
 use super::loss::LossBased;
-use super::probe::{Probe, Prober};
+use super::probe::{Probe, Prober, Shown};
 use super::sent::{PacketResult, ProbeId, SentHistory};
 use super::standing::{Advice, StandingQueue};
 use super::trendline::{Trendline, Usage};
@@ -20,6 +20,15 @@ const FEEDBACK_TIMEOUT_STEP: Duration = Duration::from_secs(1);
 
 /// Down to this share, in percent, at each step without feedback.
 const FEEDBACK_TIMEOUT_PERCENT: u64 = 70;
+
+/// What a full path is seen to carry counts so much less at the next feedback, in percent.
+const CARRIED_PERCENT: u64 = 95;
+
+/// A burst takes nothing back that is not this much more than what arrives, in percent.
+const SHOWN_ROOM_PERCENT: u64 = 110;
+
+/// And none where more than this share is lost: what is left of a short burst says little.
+const LOSS_THAT_BLURS: f64 = 0.03;
 
 /// Down below this share at once is a sudden drop, in percent.
 const DROP_PERCENT: u64 = 66;
@@ -72,6 +81,8 @@ pub(crate) struct Estimator {
     standing: StandingQueue,
     /// While a queue drains: no more than this.
     drain: Option<u64>,
+    /// What the path carries while it is full, in bits a second.
+    carried: Option<u64>,
     limited: ApplicationLimited,
     prober: Prober,
     round_trip: Duration,
@@ -95,6 +106,7 @@ impl Estimator {
             loss: LossBased::new(),
             standing: StandingQueue::default(),
             drain: None,
+            carried: None,
             limited: ApplicationLimited::default(),
             prober: Prober::new(),
             round_trip: Duration::from_millis(100),
@@ -121,6 +133,11 @@ impl Estimator {
     /// Whether the link never showed that it carries no more.
     pub(crate) fn is_untested(&self) -> bool {
         self.aimd.decreased_at().is_none() && self.loss.rate().is_none() && self.remb.is_none()
+    }
+
+    /// Whether a queue stands before the link.
+    pub(crate) fn is_full(&self) -> bool {
+        self.standing.is_long()
     }
 
     pub(crate) fn note_round_trip(&mut self, round_trip: Duration) {
@@ -174,10 +191,17 @@ impl Estimator {
             usage => usage,
         };
         let mut acknowledged = self.acknowledged.rate();
-        if let (Some(rate), Some(newest)) = (&mut acknowledged, newest)
-            && usage == Usage::Over
-        {
-            *rate = (*rate).max(self.acknowledged.recent_rate(newest));
+        if let (Some(rate), Some(newest)) = (&mut acknowledged, newest) {
+            let recent = self.acknowledged.recent_rate(newest);
+            // Behind a long queue all that came lately came as fast as the path carries; repairs that go uncounted make it look
+            // less.
+            self.carried =
+                self.standing.is_long().then(|| recent.max(self.carried.unwrap_or(0) * CARRIED_PERCENT / 100));
+            match self.carried {
+                Some(carried) => *rate = carried,
+                None if usage == Usage::Over => *rate = (*rate).max(recent),
+                None => {}
+            }
         }
         match self.standing.advise(now, acknowledged) {
             Advice::Free => {
@@ -187,21 +211,39 @@ impl Estimator {
             Advice::Drain(rate) => self.drain = Some(rate),
             Advice::Drained(rate) => {
                 self.drain = None;
+                // What was lost was lost for the queue.
+                self.loss.forget();
                 self.aimd.note_capacity(now, rate);
             }
         }
-        if let Some(shown) =
-            shown.filter(|shown| usage != Usage::Over && self.drain.is_none() && *shown > self.aimd.rate())
-        {
-            self.aimd.set_rate(shown);
+        if let Some(shown) = shown.filter(|_| usage != Usage::Over && self.drain.is_none()) {
+            self.take_shown(now, shown, acknowledged);
         }
         self.aimd.set_rate(self.aimd.rate().clamp(self.limits.min, self.limits.max));
-        self.loss.update(now, self.aimd.rate(), acknowledged);
+        self.loss.update(now, self.aimd.rate(), acknowledged.filter(|_| !is_limited));
         let after = self.rate();
+        if after < before {
+            self.prober.note_decrease(now, after);
+        }
         if after < before * DROP_PERCENT / 100 {
             self.prober.note_drop(now, before);
         }
         self.prober.begin(after);
+    }
+
+    /// Believes what a burst showed: more than was known, or that all that was reckoned with is not there.
+    fn take_shown(&mut self, now: Instant, shown: Shown, acknowledged: Option<u64>) {
+        let rate = self.aimd.rate();
+        if shown.rate > rate {
+            self.aimd.set_rate(shown.rate);
+            self.prober.note_believed(now, shown.rate);
+        } else if shown.is_all
+            && self.loss.share() < LOSS_THAT_BLURS
+            && let Some(acknowledged) = acknowledged
+        {
+            // Jitter pulls a short burst apart, so no less than what arrives, and some room above it.
+            self.aimd.set_rate(rate.min(shown.rate.max(acknowledged * SHOWN_ROOM_PERCENT / 100)));
+        }
     }
 
     /// Sends less while nothing is heard of what was sent.

@@ -14,9 +14,22 @@ const AGEING: f64 = 0.9;
 /// Rates that are tried, against the present one.
 const CANDIDATES: [f64; 3] = [1.02, 1.0, 0.95];
 
-/// Loss that is not of our making is at most this share, and so many bits a second more of a small rate.
+/// Loss that is not of our making is usually at most this share, and so many bits a second more of a small rate. More than that
+/// is believed only where less was sent and as much lost: each packet speaks so much against it.
 const INHERENT: f64 = 0.05;
 const INHERENT_BALANCE: f64 = 75_000.0;
+const MAX_INHERENT: f64 = 0.35;
+const DISBELIEF: f64 = 3.0;
+
+/// Where less was sent for so many observations, so much less, and the loss stayed so much of what it was, loss is inherent, and
+/// that is kept in mind for some time.
+const TRIED: usize = 3;
+const TRIED_RATE: f64 = 0.85;
+const SAME_LOSS: f64 = 0.7;
+const CONFIRMED_FOR: Duration = Duration::from_secs(30);
+
+/// Loss is explained by what is inherent if that is so much of it.
+const EXPLAINED: f64 = 0.7;
 
 /// Of two rates that are as likely the higher is taken: weights of the rate and of its logarithm, in kbit/s.
 const HIGHER: f64 = 0.0002;
@@ -54,6 +67,10 @@ pub(crate) struct LossBased {
     rate: Option<f64>,
     inherent: f64,
     decreased_at: Option<Instant>,
+    /// Loss and rate before less was sent for it.
+    before: Option<(f64, f64)>,
+    /// Until when much loss is believed to be inherent.
+    confirmed_until: Option<Instant>,
 }
 
 impl LossBased {
@@ -69,7 +86,14 @@ impl LossBased {
             rate: None,
             inherent: 0.01,
             decreased_at: None,
+            before: None,
+            confirmed_until: None,
         }
+    }
+
+    /// What was lost has a reason that is over.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { inherent: self.inherent, confirmed_until: self.confirmed_until, ..Self::new() };
     }
 
     /// Bits a second; `None` while loss limits nothing.
@@ -125,6 +149,7 @@ impl LossBased {
         if self.rate.is_none() && share < 0.01 {
             return;
         }
+        self.confirm(now);
         let present = self.rate.unwrap_or(delay_based).min(delay_based);
         let tried = CANDIDATES.iter().map(|factor| present * factor);
         let tried = tried.chain(acknowledged.filter(|rate| *rate < present)).chain([delay_based]);
@@ -137,13 +162,15 @@ impl LossBased {
             }
         }
         let Some((mut rate, inherent, _)) = best else { return };
-        if share > BOUND_FROM {
+        if share > BOUND_FROM && inherent < share * EXPLAINED {
             rate = rate.min(BOUND_BALANCE / (share - BOUND_FROM));
         }
         // What arrives under random loss is a lower bound: it came through.
         if rate < present {
             rate = rate.max(acknowledged.map_or(0.0, |acknowledged| acknowledged.min(present)) * 0.95);
             self.decreased_at = Some(now);
+            let sent = self.weighted().next().map_or(0.0, |(observation, _)| observation.rate);
+            self.before.get_or_insert((share, sent));
         } else if self.decreased_at.is_some_and(|at| now.saturating_duration_since(at) < HOLD) {
             rate = rate.min(acknowledged.map_or(present, |acknowledged| (acknowledged * RAMP_UP).max(present)));
         }
@@ -151,9 +178,31 @@ impl LossBased {
         self.rate = (share >= 0.01 || rate < delay_based).then_some(rate);
     }
 
+    /// Looks whether less was sent in vain.
+    fn confirm(&mut self, now: Instant) {
+        self.confirmed_until = self.confirmed_until.filter(|until| now < *until);
+        let Some((share, rate)) = self.before else { return };
+        let (mut packets, mut lost, mut all_low) = (0.0, 0.0, self.filled >= TRIED);
+        for (observation, _) in self.weighted().take(TRIED) {
+            packets += observation.packets;
+            lost += observation.lost;
+            all_low &= observation.rate < rate * TRIED_RATE;
+        }
+        if all_low {
+            self.before = None;
+            if lost >= packets * share * SAME_LOSS && share > INHERENT {
+                self.confirmed_until = Some(now + CONFIRMED_FOR);
+            }
+        }
+    }
+
     /// The likelihood of what was observed if the path carries `rate`, with the inherent loss that makes it greatest.
     fn likelihood(&self, rate: f64) -> (f64, f64) {
-        let most = (INHERENT + INHERENT_BALANCE / rate).min(0.9);
+        let usual = match self.confirmed_until {
+            None => (INHERENT + INHERENT_BALANCE / rate).min(0.9),
+            Some(_) => MAX_INHERENT,
+        };
+        let most = usual.max(MAX_INHERENT);
         let mut inherent = self.inherent.clamp(1e-4, most);
         for _ in 0..NEWTON_STEPS {
             let (mut first, mut second) = (0.0, 0.0);
@@ -173,7 +222,7 @@ impl LossBased {
             inherent = (inherent - 0.75 * first / second).clamp(1e-4, most);
         }
         let kbits = rate / 1000.0;
-        let preference = HIGHER * kbits + HIGHER_LOG * (1.0 + kbits).ln();
+        let preference = HIGHER * kbits + HIGHER_LOG * (1.0 + kbits).ln() - DISBELIEF * (inherent - usual).max(0.0);
         let mut likelihood = 0.0;
         for (observation, weight) in self.weighted() {
             let loss = probability(inherent, observation.rate, rate);
@@ -238,8 +287,10 @@ mod tests {
 
     #[test]
     fn much_random_loss_leaves_a_usable_rate() {
-        let rate = run(2_000_000, 10_000_000, 20, 60);
-        assert!(rate >= 300_000, "{rate}");
+        for percent in [10, 20] {
+            let rate = run(2_000_000, 10_000_000, percent, 60);
+            assert!(rate >= 1_000_000, "{percent} %: {rate}");
+        }
     }
 
     #[test]

@@ -40,12 +40,32 @@ const MIN_PACKETS: u32 = 5;
 /// A burst without answer for this long had none.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Share of the packets and bytes that must have arrived, in percent.
-const ARRIVED_PERCENT: u64 = 80;
+/// Share of the packets and bytes whose fate must be known, and of those that must have arrived, in percent. Less than nearly all
+/// would let what came in one clump behind a delayed packet speak for the whole.
+const KNOWN_PERCENT: u64 = 80;
+const ARRIVED_PERCENT: u64 = 60;
 
 /// A burst that arrives at less than this share of its rate, in percent, shows the capacity; a bit below is safe.
 const SATURATED_PERCENT: u64 = 90;
 const SAFE_PERCENT: u64 = 95;
+
+/// A path that did not keep what a burst had shown, as it fell below this share of it within this time, lets short bursts
+/// through (a token bucket): for some time no burst is believed beyond what was left then and a bit more; each time longer, up
+/// to so many times the first, until what was shown once stands.
+const BROKEN_PERCENT: u64 = 75;
+const TRIAL: Duration = Duration::from_secs(6);
+const DISTRUST: Duration = Duration::from_secs(12);
+const MAX_BROKEN: u32 = 4;
+const CEILING_PERCENT: u64 = 125;
+
+/// What the answer to a burst tells.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Shown {
+    /// Bits a second.
+    pub(crate) rate: u64,
+    /// Whether the path carries no more.
+    pub(crate) is_all: bool,
+}
 
 /// A burst to be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -62,6 +82,8 @@ pub(crate) struct Probe {
 struct Awaited {
     probe: Probe,
     asked_at: Instant,
+    /// Packets and bytes whose fate is known.
+    known: (u32, u64),
     packets: u32,
     first_sent: Option<Instant>,
     last_sent: Option<Instant>,
@@ -85,6 +107,11 @@ pub(crate) struct Prober {
     period: Duration,
     /// The rate when the last burst was asked for.
     known: u64,
+    /// What the last burst that was believed showed, and when; and how often the path did not keep that.
+    believed: Option<(Instant, u64)>,
+    broken: u32,
+    /// Until when no burst is believed beyond which rate.
+    ceiling: Option<(Instant, u64)>,
 }
 
 impl Prober {
@@ -99,6 +126,9 @@ impl Prober {
             wanted: 0,
             period: PERIOD,
             known: 0,
+            believed: None,
+            broken: 0,
+            ceiling: None,
         }
     }
 
@@ -126,6 +156,21 @@ impl Prober {
         }
     }
 
+    /// The rate had to go down to `rate`.
+    pub(crate) fn note_decrease(&mut self, now: Instant, rate: u64) {
+        let Some((at, shown)) = self.believed else { return };
+        if now.saturating_duration_since(at) < TRIAL && rate < shown * BROKEN_PERCENT / 100 {
+            self.broken = (self.broken + 1).min(MAX_BROKEN);
+            self.believed = None;
+            self.ceiling = Some((now + DISTRUST * self.broken, rate * CEILING_PERCENT / 100));
+        }
+    }
+
+    /// The rate was raised to what a burst showed.
+    pub(crate) fn note_believed(&mut self, now: Instant, rate: u64) {
+        self.believed = Some((now, rate));
+    }
+
     fn plan(&mut self, rates: [Option<u64>; 2]) {
         let most = self.wanted * WANTED_PERCENT / 100;
         self.planned = rates.map(|rate| rate.map(|rate| rate.min(most)));
@@ -138,6 +183,9 @@ impl Prober {
         }
         if !self.began || self.awaited.is_some() {
             return None;
+        }
+        if self.believed.is_some_and(|(at, _)| now.saturating_duration_since(at) >= TRIAL) {
+            (self.believed, self.broken) = (None, self.broken.saturating_sub(1));
         }
         let since_last = |time| self.last_at.is_none_or(|at| now.saturating_duration_since(at) >= time);
         let planned = self.planned[0].take().or_else(|| self.planned[1].take());
@@ -152,7 +200,9 @@ impl Prober {
             let is_full = full_at.is_some_and(|at| now.saturating_duration_since(at) < FULL_FOR);
             (!is_full && rate < self.wanted && since_last(self.period)).then_some(rate * PERIOD_PERCENT / 100)
         })?;
-        let due = due.min(self.wanted * WANTED_PERCENT / 100);
+        self.ceiling = self.ceiling.filter(|(until, _)| now < *until);
+        let ceiling = self.ceiling.map_or(u64::MAX, |(_, rate)| rate);
+        let due = due.min(self.wanted * WANTED_PERCENT / 100).min(ceiling);
         // A burst at what is known already tells nothing.
         if due <= rate * 11 / 10 {
             return None;
@@ -169,6 +219,7 @@ impl Prober {
         self.awaited = Some(Awaited {
             probe,
             asked_at: now,
+            known: (0, 0),
             packets: 0,
             first_sent: None,
             last_sent: None,
@@ -181,44 +232,51 @@ impl Prober {
         Some(probe)
     }
 
-    /// Takes in the fate of one packet of a burst; the rate that the burst shows once enough of it arrived, if that is clearly
-    /// more than was known.
-    pub(crate) fn receive(&mut self, result: &PacketResult) -> Option<u64> {
+    /// Takes in the fate of one packet of a burst; what the burst shows once enough of it arrived, if that is clearly more than
+    /// was known, or all that there is.
+    pub(crate) fn receive(&mut self, result: &PacketResult) -> Option<Shown> {
         let awaited = self.awaited.as_mut()?;
         if result.probe != awaited.probe.id.mark() {
             return None;
         }
-        let arrival = result.received_at?;
         let bytes = u64::from(result.bytes);
-        if awaited.first_sent.is_none() {
-            (awaited.first_sent, awaited.first_arrival, awaited.first_bytes) = (Some(result.sent_at), arrival, bytes);
+        awaited.known = (awaited.known.0 + 1, awaited.known.1 + bytes);
+        if let Some(arrival) = result.received_at {
+            awaited.receive(result.sent_at, arrival, bytes);
         }
-        if awaited.last_sent.is_none_or(|at| result.sent_at >= at) {
-            (awaited.last_sent, awaited.last_bytes) = (Some(result.sent_at), bytes);
-        }
-        awaited.last_arrival = awaited.last_arrival.max(arrival);
-        awaited.packets += 1;
-        awaited.bytes += bytes;
         let shown = awaited.shows()?;
         let probe = awaited.probe;
         self.awaited = None;
-        let gains = shown * 100 >= self.known * GAIN_PERCENT;
+        let gains = shown.rate * 100 >= self.known * GAIN_PERCENT;
         self.period = if gains { PERIOD } else { LONG_PERIOD };
-        if shown >= probe.rate * SUCCESS_PERCENT / 100 {
+        if shown.rate >= probe.rate * SUCCESS_PERCENT / 100 {
             self.plan([Some(probe.rate * NEXT_FACTOR), self.planned[1]]);
         } else {
             self.planned = [None; 2];
         }
-        gains.then_some(shown)
+        (gains || shown.is_all).then_some(shown)
     }
 }
 
 impl Awaited {
-    fn shows(&self) -> Option<u64> {
-        let enough = |have: u64, want: u64| have * 100 >= want * ARRIVED_PERCENT;
-        if !enough(u64::from(self.packets), u64::from(self.probe.min_packets))
-            || !enough(self.bytes, self.probe.min_bytes)
-        {
+    fn receive(&mut self, sent_at: Instant, arrival: i64, bytes: u64) {
+        if self.first_sent.is_none() {
+            (self.first_sent, self.first_arrival, self.first_bytes) = (Some(sent_at), arrival, bytes);
+        }
+        if self.last_sent.is_none_or(|at| sent_at >= at) {
+            (self.last_sent, self.last_bytes) = (Some(sent_at), bytes);
+        }
+        self.last_arrival = self.last_arrival.max(arrival);
+        self.packets += 1;
+        self.bytes += bytes;
+    }
+
+    fn shows(&self) -> Option<Shown> {
+        let enough = |packets: u32, bytes: u64, percent: u64| {
+            u64::from(packets) * 100 >= u64::from(self.probe.min_packets) * percent
+                && bytes * 100 >= self.probe.min_bytes * percent
+        };
+        if !enough(self.known.0, self.known.1, KNOWN_PERCENT) || !enough(self.packets, self.bytes, ARRIVED_PERCENT) {
             return None;
         }
         let sent_in = self.last_sent?.saturating_duration_since(self.first_sent?).as_micros() as u64;
@@ -232,9 +290,9 @@ impl Awaited {
         if arrived > sent * 2 {
             return None;
         }
-        let shown = sent.min(arrived);
-        let is_saturated = arrived * 100 < sent * SATURATED_PERCENT;
-        Some(if is_saturated { arrived * SAFE_PERCENT / 100 } else { shown })
+        let is_all = arrived * 100 < sent * SATURATED_PERCENT;
+        let rate = if is_all { arrived * SAFE_PERCENT / 100 } else { sent.min(arrived) };
+        Some(Shown { rate, is_all })
     }
 }
 
@@ -243,7 +301,7 @@ mod tests {
     use super::*;
 
     /// Sends the burst over a link of `capacity`; what it shows.
-    fn answer(prober: &mut Prober, probe: Probe, start: Instant, capacity: u64) -> Option<u64> {
+    fn answer(prober: &mut Prober, probe: Probe, start: Instant, capacity: u64) -> Option<Shown> {
         let (mut arrival, mut shown) = (0, None);
         let count = (probe.min_bytes / 250).max(u64::from(probe.min_packets)) + 1;
         for packet in 0..count {
@@ -267,7 +325,7 @@ mod tests {
             for _ in 0..20 {
                 now += Duration::from_millis(100);
                 if let Some(probe) = prober.take(now, rate, None) {
-                    rate = rate.max(answer(&mut prober, probe, now, capacity).expect("all of it arrives"));
+                    rate = rate.max(answer(&mut prober, probe, now, capacity).expect("all of it arrives").rate);
                 }
             }
             assert!(expected.contains(&rate), "{rate} of {capacity}");

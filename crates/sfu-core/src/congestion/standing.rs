@@ -15,6 +15,10 @@ const RECENT: Duration = Duration::from_millis(300);
 /// The least delay of this time tells a queue that grows from packets that were held up on a busy machine.
 const FRESH: Duration = Duration::from_millis(20);
 
+/// Packets of the last 100 to 200 ms that waited no less than this, in µs, came one behind the other.
+const MOMENT: Duration = Duration::from_millis(100);
+const LONG: i64 = 60_000;
+
 /// A queue that grows is longer than this, in µs.
 const GROWN: i64 = 8_000;
 
@@ -70,6 +74,7 @@ pub(crate) struct StandingQueue {
     base: Option<Least>,
     recent: Option<Least>,
     fresh: Option<Least>,
+    behind: Option<Least>,
     /// While it drains: until when at most, and what the path carries.
     drain: Option<(Instant, u64)>,
     failed: u8,
@@ -83,6 +88,7 @@ impl StandingQueue {
         Least::note(&mut self.base, sent_at, BASE, delay);
         Least::note(&mut self.recent, sent_at, RECENT, delay);
         Least::note(&mut self.fresh, sent_at, FRESH, delay);
+        Least::note(&mut self.behind, sent_at, MOMENT, delay);
     }
 
     /// Whether there is a queue at all.
@@ -90,6 +96,14 @@ impl StandingQueue {
         match (self.fresh, self.base) {
             (Some(fresh), Some(base)) => fresh.value() - base.value() > GROWN,
             _ => true,
+        }
+    }
+
+    /// Whether all that arrived in the last moment waited in a queue, so that it came as fast as the path carries.
+    pub(crate) fn is_long(&self) -> bool {
+        match (self.behind, self.base) {
+            (Some(behind), Some(base)) => behind.value() - base.value() > LONG,
+            _ => false,
         }
     }
 

@@ -27,6 +27,7 @@ pub(crate) use self::wish::{Share, View};
 pub(crate) use self::write::As;
 use self::write::CopiedExtensions;
 use crate::command::{ConsumerSpec, ObjectId};
+use crate::congestion::Raising;
 use crate::producer::{Layer, Producer, StoredPacket, Stream};
 use crate::quality;
 use crate::router::Router;
@@ -144,6 +145,8 @@ pub struct Consumer {
     rtx_next: ExtSeqNo,
     plain: Option<PlainSent>,
     redundancy: Option<Redundancy>,
+    /// What came of sending its viewer a better layer.
+    pub(crate) raising: Raising,
     pub(crate) retransmissions: Retransmissions,
     pub(crate) view: ReceiverView,
     packets_sent: u64,
@@ -181,6 +184,7 @@ impl Consumer {
             left_out: None,
             rtx_next: first_rtx_seq,
             plain,
+            raising: Raising::of_one(),
             redundancy: spec.red_payload_type.map(Redundancy::new),
             retransmissions: Retransmissions::new(),
             view: ReceiverView::default(),

@@ -48,16 +48,17 @@ impl Retransmissions {
         self.credit = (self.credit + bytes).min(MAX_CREDIT);
     }
 
-    /// Whether outgoing number `seq` of `bytes` may be sent again now; then notes that it was.
-    pub(crate) fn take(&mut self, now: Instant, seq: ExtSeqNo, bytes: usize, round_trip: Duration) -> bool {
+    /// Whether outgoing number `seq` of `bytes` may be sent again now.
+    pub(crate) fn may_take(&mut self, now: Instant, seq: ExtSeqNo, bytes: usize, round_trip: Duration) -> bool {
         let pause = (round_trip * 3 / 4).max(MIN_PAUSE);
         let is_on_its_way = self.since_sent(now, seq).is_some_and(|since| since < pause);
-        if is_on_its_way || self.credit < bytes {
-            return false;
-        }
-        self.credit -= bytes;
+        !is_on_its_way && self.credit >= bytes
+    }
+
+    /// Notes that `seq` of `bytes` is sent again.
+    pub(crate) fn take(&mut self, now: Instant, seq: ExtSeqNo, bytes: usize) {
+        self.credit = self.credit.saturating_sub(bytes);
         self.note_late(now, seq);
-        true
     }
 
     /// Notes that `seq` was sent just now though later ones went before: the receiver may have asked for it already.
@@ -117,15 +118,23 @@ impl PlainSent {
 mod tests {
     use super::*;
 
+    fn take(all: &mut Retransmissions, now: Instant, seq: ExtSeqNo, bytes: usize, round_trip: Duration) -> bool {
+        let may = all.may_take(now, seq, bytes, round_trip);
+        if may {
+            all.take(now, seq, bytes);
+        }
+        may
+    }
+
     #[test]
     fn a_packet_is_not_sent_again_while_it_is_on_its_way() {
         let start = crate::some_instant();
         let round_trip = Duration::from_millis(50);
         let mut retransmissions = Retransmissions::new();
         let seq = ExtSeqNo::new(7);
-        assert!(retransmissions.take(start, seq, 100, round_trip));
-        assert!(!retransmissions.take(start + round_trip / 2, seq, 100, round_trip));
-        assert!(retransmissions.take(start + round_trip, seq, 100, round_trip));
+        assert!(take(&mut retransmissions, start, seq, 100, round_trip));
+        assert!(!take(&mut retransmissions, start + round_trip / 2, seq, 100, round_trip));
+        assert!(take(&mut retransmissions, start + round_trip, seq, 100, round_trip));
     }
 
     #[test]
@@ -135,8 +144,8 @@ mod tests {
         let mut retransmissions = Retransmissions::new();
         let seq = ExtSeqNo::new(7);
         retransmissions.note_late(start, seq);
-        assert!(!retransmissions.take(start + round_trip / 2, seq, 100, round_trip));
-        assert!(retransmissions.take(start + round_trip, seq, 100, round_trip));
+        assert!(!take(&mut retransmissions, start + round_trip / 2, seq, 100, round_trip));
+        assert!(take(&mut retransmissions, start + round_trip, seq, 100, round_trip));
     }
 
     #[test]
@@ -147,8 +156,8 @@ mod tests {
         let burst = 1000..1000 + RECENT_SLOTS as u64;
         burst.clone().for_each(|seq| retransmissions.note_late(start, ExtSeqNo::new(seq)));
         let now = start + round_trip / 2;
-        assert!(!burst.into_iter().any(|seq| retransmissions.take(now, ExtSeqNo::new(seq), 100, round_trip)));
-        assert!(retransmissions.take(now, ExtSeqNo::new(999), 100, round_trip));
+        assert!(!burst.into_iter().any(|seq| take(&mut retransmissions, now, ExtSeqNo::new(seq), 100, round_trip)));
+        assert!(take(&mut retransmissions, now, ExtSeqNo::new(999), 100, round_trip));
     }
 
     #[test]
@@ -156,11 +165,11 @@ mod tests {
         let start = crate::some_instant();
         let mut retransmissions = Retransmissions::new();
         let answered = (0..100_000_u64)
-            .filter(|&seq| retransmissions.take(start, ExtSeqNo::new(seq), 1000, Duration::ZERO))
+            .filter(|&seq| take(&mut retransmissions, start, ExtSeqNo::new(seq), 1000, Duration::ZERO))
             .count();
         assert_eq!(answered, MAX_CREDIT / 1000);
         retransmissions.sent(1500);
-        assert!(retransmissions.take(start, ExtSeqNo::new(200_000), 1000, Duration::ZERO));
-        assert!(!retransmissions.take(start, ExtSeqNo::new(200_001), 1000, Duration::ZERO));
+        assert!(take(&mut retransmissions, start, ExtSeqNo::new(200_000), 1000, Duration::ZERO));
+        assert!(!take(&mut retransmissions, start, ExtSeqNo::new(200_001), 1000, Duration::ZERO));
     }
 }
