@@ -7,7 +7,7 @@
 use wire::RtpTimestamp;
 use wire::ortc::SpatialDependency;
 
-use crate::producer::{Layer, PacketMeta};
+use crate::producer::{Layer, PacketMeta, StepUp};
 
 /// What a consumer does with its producer's packets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -196,8 +196,12 @@ impl Selection {
         if frame.begins {
             if layer.temporal > wanted.temporal {
                 layer.temporal = wanted.temporal;
-            } else if frame.switching_up && frame.layer.temporal > layer.temporal {
-                layer.temporal = frame.layer.temporal.min(wanted.temporal);
+            } else if let Some(StepUp { from, to }) = frame.step_up
+                && from <= layer.temporal
+                && layer.temporal < to
+                && self.fits(Layer { temporal: 0, ..frame.layer }, layer, false)
+            {
+                layer.temporal = to.min(wanted.temporal);
             }
         }
         self.forwarding = Forwarding::Sending { stream, layer, next };
@@ -231,7 +235,50 @@ fn nearest_live(wanted: u8, live: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use wire::ExtSeqNo;
+    use wire::extension::Extensions;
+
     use super::*;
+    use crate::producer::FrameInfo;
+
+    /// A selection of one stream that is sent in its lowest temporal layer, of which all is wanted from now on.
+    fn raised() -> Selection {
+        let mut selection = Selection::new(Shape { streams: 1, dependency: SpatialDependency::Full });
+        selection.aim(Some(Layer::default()), 1);
+        let key = PacketMeta { starts_key_frame: true, ..picture(0, 0, None) };
+        assert_eq!(selection.judge(0, &key), Verdict::Start);
+        selection.aim(Some(Layer::HIGHEST), 1);
+        selection
+    }
+
+    fn picture(number: u32, temporal: u8, step_up: Option<StepUp>) -> PacketMeta {
+        PacketMeta {
+            seq: ExtSeqNo::new(u64::from(number)),
+            timestamp: RtpTimestamp::new(number),
+            marker: true,
+            starts_key_frame: false,
+            frame: FrameInfo { layer: Layer { spatial: 0, temporal }, begins: true, ends: true, step_up },
+            payload_start: 12,
+            extensions: Extensions::default(),
+            received_at: crate::some_instant(),
+        }
+    }
+
+    #[test]
+    fn behind_a_picture_that_is_sent_all_temporal_layers_can_begin() {
+        let mut selection = raised();
+        assert_eq!(selection.judge(0, &picture(1, 2, None)), Verdict::Drop);
+        assert_eq!(selection.judge(0, &picture(2, 0, Some(StepUp { from: 0, to: 2 }))), Verdict::Forward);
+        assert_eq!(selection.judge(0, &picture(3, 2, None)), Verdict::Forward);
+    }
+
+    #[test]
+    fn a_picture_that_needs_a_layer_that_is_not_sent_is_no_beginning() {
+        let mut selection = raised();
+        assert_eq!(selection.judge(0, &picture(1, 2, Some(StepUp { from: 1, to: 2 }))), Verdict::Drop);
+        assert_eq!(selection.judge(0, &picture(2, 1, Some(StepUp { from: 0, to: 1 }))), Verdict::Forward);
+        assert_eq!(selection.judge(0, &picture(3, 2, Some(StepUp { from: 1, to: 2 }))), Verdict::Forward);
+    }
 
     #[test]
     fn the_nearest_live_layer_is_below_if_there_is_one() {

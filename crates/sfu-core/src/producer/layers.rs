@@ -38,8 +38,44 @@ pub(crate) struct FrameInfo {
     pub(crate) begins: bool,
     /// Last packet of its frame.
     pub(crate) ends: bool,
-    /// Who gets the lower temporal layers can begin with this frame's.
-    pub(crate) switching_up: bool,
+    /// More temporal layers can be begun with here.
+    pub(crate) step_up: Option<StepUp>,
+}
+
+/// Who gets the temporal layers up to `from` can get those up to `to` from this frame on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct StepUp {
+    pub(crate) from: u8,
+    pub(crate) to: u8,
+}
+
+impl StepUp {
+    /// VP8 marks a frame that needs the lowest layer alone (RFC 7741 §4.2, Y).
+    fn of_vp8(temporal: vp8::Temporal) -> Option<Self> {
+        temporal.layer_sync.then_some(Self { from: 0, to: temporal.tid })
+    }
+
+    /// VP9 marks a frame behind which no layer above its own needs what came before (RFC 9628 §4.2, U). It may itself need
+    /// what its layer had before, but browsers do not mark that: above the lowest layer they mark what needs lower layers
+    /// only, be it the one next below.
+    fn of_vp9(layer: vp9::Layer) -> Option<Self> {
+        let step = match layer.temporal.checked_sub(1) {
+            None => Self { from: 0, to: u8::MAX },
+            Some(below) => Self { from: below, to: layer.temporal },
+        };
+        layer.switching_up.then_some(step)
+    }
+
+    /// A descriptor tells for which choices of layers everything behind the frame can be decoded, if the frame can.
+    fn of_descriptor(descriptor: &Descriptor, structure: &Structure) -> Option<Self> {
+        let is_switch = |(index, target): &(usize, &dd::DecodeTarget)| {
+            target.spatial == descriptor.spatial
+                && descriptor.indication(*index as u8) == DecodeTargetIndication::Switch
+        };
+        let targets = structure.decode_targets().iter().enumerate().filter(is_switch);
+        let highest = targets.map(|(_, target)| target.temporal).max()?;
+        Some(Self { from: descriptor.temporal, to: highest })
+    }
 }
 
 /// Reads the layers of one stream's packets.
@@ -112,16 +148,11 @@ impl LayerReader {
         let structure = self.structure.as_deref()?;
         let descriptor = Descriptor::parse(bytes, Some(structure)).ok()?;
         let layer = clamp(descriptor.spatial, descriptor.temporal);
-        let is_switch = |(index, target): (usize, &dd::DecodeTarget)| {
-            target.spatial == descriptor.spatial
-                && target.temporal == descriptor.temporal
-                && descriptor.indication(index as u8) == DecodeTargetIndication::Switch
-        };
         let info = FrameInfo {
             layer,
             begins: descriptor.mandatory.start_of_frame,
             ends: descriptor.mandatory.end_of_frame,
-            switching_up: structure.decode_targets().iter().enumerate().any(is_switch),
+            step_up: StepUp::of_descriptor(&descriptor, structure),
         };
         Some((info, descriptor.begins_key_frame()))
     }
@@ -136,7 +167,7 @@ impl LayerReader {
             layer,
             begins: descriptor.start_of_partition && descriptor.partition_index == 0,
             ends: marker,
-            switching_up: descriptor.temporal.is_some_and(|temporal| temporal.layer_sync),
+            step_up: descriptor.temporal.and_then(StepUp::of_vp8),
         };
         (info, descriptor.is_key_frame)
     }
@@ -155,7 +186,7 @@ impl LayerReader {
             layer,
             begins: descriptor.begins_frame,
             ends: descriptor.ends_frame,
-            switching_up: descriptor.layer.is_some_and(|layer| layer.switching_up),
+            step_up: descriptor.layer.and_then(StepUp::of_vp9),
         };
         (info, descriptor.is_key_frame())
     }
@@ -219,7 +250,8 @@ mod tests {
         let upper = [0x90, 0x20, 0xA0, 0x01, 0, 0, 0, 0, 0, 0, 0];
         let (info, key) = reader.read(CodecKind::Vp8, &upper, None, true);
         assert_eq!(info.layer, Layer { spatial: 0, temporal: 2 });
-        assert!(info.begins && info.ends && info.switching_up && !key);
+        assert_eq!(info.step_up, Some(StepUp { from: 0, to: 2 }));
+        assert!(info.begins && info.ends && !key);
         let key_frame = [0x10, 0x00, 0, 0, 0x9D, 0x01, 0x2A, 0x80, 0x02, 0x68, 0x01];
         let (info, key) = reader.read(CodecKind::Vp8, &key_frame, None, false);
         assert!(key && info.begins && !info.ends);
@@ -233,8 +265,32 @@ mod tests {
         // L, B, E; TID 1, U, SID 2, D; TL0PICIDX.
         let (info, key) = reader.read(CodecKind::Vp9, &[0x6C, 0x35, 7, 0, 0], None, true);
         assert_eq!(info.layer, Layer { spatial: 2, temporal: 1 });
-        assert!(info.begins && info.ends && info.switching_up && !key);
+        assert_eq!(info.step_up, Some(StepUp { from: 0, to: 1 }));
+        assert!(info.begins && info.ends && !key);
         assert_eq!((reader.spatial_layers, reader.temporal_layers), (3, 2));
+    }
+
+    #[test]
+    fn a_mark_of_vp9_tells_of_the_layers_above_its_own() {
+        let step_up = |temporal: u8| {
+            // L, B, E; TID, U, SID 0; TL0PICIDX.
+            let payload = [0x2C, temporal << 5 | 0x10, 7, 0, 0];
+            LayerReader::default().read(CodecKind::Vp9, &payload, None, true).0.step_up
+        };
+        assert_eq!(step_up(0), Some(StepUp { from: 0, to: u8::MAX }));
+        assert_eq!(step_up(2), Some(StepUp { from: 1, to: 2 }));
+    }
+
+    #[test]
+    fn descriptors_of_av1_let_all_temporal_layers_begin_behind_the_lowest() {
+        let mut reader = LayerReader::default();
+        // Chromium's L1T2: a key frame, which brings the structure; a frame of either layer, named by its template.
+        let key = [0x80, 0x00, 0x01, 0x80, 0x01, 0x1E, 0xA8, 0x51, 0x41, 0x01, 0x0C, 0x04, 0xFC, 0x03, 0xBC];
+        let mut read = |descriptor: &[u8]| reader.read(CodecKind::Av1, &[0x10], Some(descriptor), true);
+        assert!(read(&key).1);
+        let (lowest, upper) = (read(&[0xC1, 0, 3]).0, read(&[0xC2, 0, 2]).0);
+        assert_eq!((lowest.layer.temporal, upper.layer.temporal), (0, 1));
+        assert_eq!((lowest.step_up, upper.step_up), (Some(StepUp { from: 0, to: 1 }), None));
     }
 
     #[test]

@@ -11,7 +11,10 @@ mod wanted;
 use std::time::{Duration, Instant};
 
 pub(crate) use history::{PacketMeta, StoredPacket};
+#[cfg(test)]
+pub(crate) use layers::FrameInfo;
 pub use layers::Layer;
+pub(crate) use layers::StepUp;
 pub(crate) use nack::MAX_PER_NACK;
 pub(crate) use stream::{Arrived, Incoming, KeyFrameRequest, Stream};
 use wanted::Wanted;
