@@ -21,6 +21,14 @@ impl<T> Key<T> {
     }
 }
 
+#[cfg(test)]
+impl<T> Key<T> {
+    /// A key that resolves to nothing, for tests of one object without its relations.
+    pub(crate) fn any() -> Self {
+        Self { index: u32::MAX, generation: u32::MAX, of: PhantomData }
+    }
+}
+
 impl<T> Clone for Key<T> {
     fn clone(&self) -> Self {
         *self

@@ -2,6 +2,8 @@
 
 mod layers;
 mod numbering;
+#[cfg(test)]
+mod properties;
 mod redundant;
 mod retransmit;
 mod wish;
