@@ -205,8 +205,12 @@ impl Selection {
             }
         }
         self.forwarding = Forwarding::Sending { stream, layer, next };
-        let is_key_picture = self.key_picture == Some(meta.timestamp);
-        if self.fits(frame.layer, layer, is_key_picture) { Verdict::Forward } else { Verdict::Drop }
+        if self.fits(frame.layer, layer, self.is_of_key_picture(meta)) { Verdict::Forward } else { Verdict::Drop }
+    }
+
+    /// Whether a packet is part of the newest picture that needs no earlier one.
+    pub(super) fn is_of_key_picture(&self, meta: &PacketMeta) -> bool {
+        self.key_picture == Some(meta.timestamp)
     }
 
     /// Whether packets of `layer` are part of what is sent under `limit`.

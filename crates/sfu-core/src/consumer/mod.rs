@@ -355,7 +355,7 @@ impl Consumer {
 
     /// Whether a packet is of a layer that is not sent where `shift` holds.
     pub(crate) fn is_left_out(&self, packet: &StoredPacket<'_>, shift: Shift) -> bool {
-        !self.selection.fits(packet.meta.frame.layer, shift.limit, true)
+        !self.selection.fits(packet.meta.frame.layer, shift.limit, self.selection.is_of_key_picture(packet.meta))
     }
 
     /// Leaves a packet of the stream that is sent out.

@@ -43,9 +43,10 @@ const SIMULCAST: [Mode; 9] = [
 ];
 
 const VP9: Mode = Mode { name: "VP9", codec: CodecKind::Vp9, wide: false, ..VP8 };
+const VP9_KEY: Mode = Mode { dependency: SpatialDependency::KeyOnly, ..VP9 };
 
 /// Layers within one VP9 stream.
-const VP9_LAYERS: [Mode; 7] = [
+const VP9_LAYERS: [Mode; 9] = [
     Mode { name: "VP9 L1T2", pattern: TWO, ..VP9 },
     Mode { name: "VP9 L1T3", pattern: THREE, ..VP9 },
     Mode { name: "VP9 L1T2 flexible", pattern: TWO_FLEXIBLE, wide: true, ..VP9 },
@@ -53,16 +54,19 @@ const VP9_LAYERS: [Mode; 7] = [
     Mode { name: "VP9 L2T1", spatial: 2, ..VP9 },
     Mode { name: "VP9 L3T1", spatial: 3, ..VP9 },
     Mode { name: "VP9 L3T3", spatial: 3, pattern: THREE_FLEXIBLE, wide: true, ..VP9 },
+    Mode { name: "VP9 L3T3_KEY", spatial: 3, pattern: THREE, ..VP9_KEY },
+    Mode { name: "VP9 L2T2_KEY flexible", spatial: 2, pattern: TWO_FLEXIBLE, wide: true, ..VP9_KEY },
 ];
 
 const AV1: Mode = Mode { name: "AV1", codec: CodecKind::Av1, ..VP8 };
 
 /// Layers within one AV1 stream, told by dependency descriptors.
-const AV1_LAYERS: [Mode; 4] = [
+const AV1_LAYERS: [Mode; 5] = [
     Mode { name: "AV1 L1T2", pattern: TWO, ..AV1 },
     Mode { name: "AV1 L1T3", pattern: THREE, ..AV1 },
     Mode { name: "AV1 L2T2", spatial: 2, pattern: TWO, ..AV1 },
     Mode { name: "AV1 L3T3", spatial: 3, pattern: THREE, ..AV1 },
+    Mode { name: "AV1 L3T3_KEY", spatial: 3, pattern: THREE, dependency: SpatialDependency::KeyOnly, ..AV1 },
 ];
 
 /// Cases of each property; the tests here take some seconds together.
@@ -122,6 +126,13 @@ fn a_viewer_of_fewer_pictures_gets_all_again_without_a_key_frame() -> Result<(),
 fn a_mark_on_a_picture_that_needs_another_layer_raises_nobody_to_it() -> Result<(), TestCaseError> {
     let prefer = |temporal| Event::Prefer(Layer { spatial: 0, temporal });
     found(VP9_LAYERS[1], vec![(prefer(0), 3), (prefer(u8::MAX), 1)], vec![Fate::Arrives])
+}
+
+#[test]
+fn a_late_packet_of_a_layer_that_is_left_out_comes_without_payload() -> Result<(), TestCaseError> {
+    let mut fates = vec![Fate::Arrives; 28];
+    fates.push(Fate::Late(1));
+    found(AV1_LAYERS[4], vec![(Event::Nothing, 12)], fates)
 }
 
 proptest! {
