@@ -323,6 +323,11 @@ impl Consumer {
                 let limit = self.selection.limit();
                 let shift = Shift { limit, ..self.shift_for(stream, packet, streams) };
                 self.numbering.start(stream, seq, shift);
+                // The layer that is wanted may begin only behind this one.
+                if self.is_left_out(packet, shift) {
+                    self.leave_out(stream, packet);
+                    return None;
+                }
             }
             Verdict::Forward => {
                 let limit = self.selection.limit();

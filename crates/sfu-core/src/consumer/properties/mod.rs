@@ -44,9 +44,10 @@ const SIMULCAST: [Mode; 9] = [
 
 const VP9: Mode = Mode { name: "VP9", codec: CodecKind::Vp9, wide: false, ..VP8 };
 const VP9_KEY: Mode = Mode { dependency: SpatialDependency::KeyOnly, ..VP9 };
+const VP9_S: Mode = Mode { dependency: SpatialDependency::None, ..VP9 };
 
 /// Layers within one VP9 stream.
-const VP9_LAYERS: [Mode; 9] = [
+const VP9_LAYERS: [Mode; 11] = [
     Mode { name: "VP9 L1T2", pattern: TWO, ..VP9 },
     Mode { name: "VP9 L1T3", pattern: THREE, ..VP9 },
     Mode { name: "VP9 L1T2 flexible", pattern: TWO_FLEXIBLE, wide: true, ..VP9 },
@@ -56,17 +57,20 @@ const VP9_LAYERS: [Mode; 9] = [
     Mode { name: "VP9 L3T3", spatial: 3, pattern: THREE_FLEXIBLE, wide: true, ..VP9 },
     Mode { name: "VP9 L3T3_KEY", spatial: 3, pattern: THREE, ..VP9_KEY },
     Mode { name: "VP9 L2T2_KEY flexible", spatial: 2, pattern: TWO_FLEXIBLE, wide: true, ..VP9_KEY },
+    Mode { name: "VP9 S2T1", spatial: 2, ..VP9_S },
+    Mode { name: "VP9 S3T3", spatial: 3, pattern: THREE, ..VP9_S },
 ];
 
 const AV1: Mode = Mode { name: "AV1", codec: CodecKind::Av1, ..VP8 };
 
 /// Layers within one AV1 stream, told by dependency descriptors.
-const AV1_LAYERS: [Mode; 5] = [
+const AV1_LAYERS: [Mode; 6] = [
     Mode { name: "AV1 L1T2", pattern: TWO, ..AV1 },
     Mode { name: "AV1 L1T3", pattern: THREE, ..AV1 },
     Mode { name: "AV1 L2T2", spatial: 2, pattern: TWO, ..AV1 },
     Mode { name: "AV1 L3T3", spatial: 3, pattern: THREE, ..AV1 },
     Mode { name: "AV1 L3T3_KEY", spatial: 3, pattern: THREE, dependency: SpatialDependency::KeyOnly, ..AV1 },
+    Mode { name: "AV1 S2T1", spatial: 2, dependency: SpatialDependency::None, ..AV1 },
 ];
 
 /// Cases of each property; the tests here take some seconds together.
@@ -126,6 +130,13 @@ fn a_viewer_of_fewer_pictures_gets_all_again_without_a_key_frame() -> Result<(),
 fn a_mark_on_a_picture_that_needs_another_layer_raises_nobody_to_it() -> Result<(), TestCaseError> {
     let prefer = |temporal| Event::Prefer(Layer { spatial: 0, temporal });
     found(VP9_LAYERS[1], vec![(prefer(0), 3), (prefer(u8::MAX), 1)], vec![Fate::Arrives])
+}
+
+#[test]
+fn a_viewer_of_one_of_several_independent_layers_begins_with_that_one() -> Result<(), TestCaseError> {
+    let share = |share| (Event::Share(share), 3);
+    let events = vec![share(Share::Unlimited), share(Share::Nothing), share(Share::Unlimited)];
+    found(AV1_LAYERS[5], events, vec![Fate::Arrives])
 }
 
 #[test]
