@@ -15,14 +15,14 @@ const BURST: Duration = Duration::from_millis(5);
 const MIN_BURST_BYTES: u64 = 3_000;
 
 /// No packet waits longer: the rate rises with the queue.
-const MAX_DELAY: Duration = Duration::from_millis(500);
+pub(super) const MAX_DELAY: Duration = Duration::from_millis(500);
 
 /// What left faster than the rate allows is not held against what follows for longer than this: sound and repairs do not
 /// wait, and after a storm of them pictures would.
-const MAX_DEBT: Duration = Duration::from_millis(150);
+pub(super) const MAX_DEBT: Duration = Duration::from_millis(150);
 
 /// Packets that may wait; more are sent at once.
-const MAX_QUEUED: usize = 2_048;
+pub(super) const MAX_QUEUED: usize = 2_048;
 
 /// Waiting packets that there is room for from the start.
 const USUAL_QUEUED: usize = 64;
@@ -69,11 +69,12 @@ impl<T> Pacer<T> {
     }
 
     fn pay(&mut self, now: Instant) {
+        // The rate may have fallen.
+        self.debt = self.debt.min(self.max_debt(MIN_BURST_BYTES));
         if self.debt == 0 || now <= self.debt_at {
             self.debt_at = now.max(self.debt_at);
             return;
         }
-        // No debt lasts for a second.
         let micros = now.saturating_duration_since(self.debt_at).min(Duration::from_secs(1)).as_micros() as u64;
         self.debt = self.debt.saturating_sub(self.rate().saturating_mul(micros) / 8_000_000);
         self.debt_at = now;
@@ -95,8 +96,13 @@ impl<T> Pacer<T> {
     /// Notes that `bytes` left, whether they waited or not.
     pub(crate) fn note_sent(&mut self, now: Instant, bytes: usize) {
         self.pay(now);
-        let most = self.rate() * MAX_DEBT.as_micros() as u64 / 8_000_000;
-        self.debt = (self.debt + bytes as u64).min(most.max(self.burst() + bytes as u64));
+        let bytes = bytes as u64;
+        self.debt = (self.debt + bytes).min(self.max_debt(self.burst() + bytes));
+    }
+
+    /// The largest debt in bytes, or `least` where that is more.
+    fn max_debt(&self, least: u64) -> u64 {
+        (self.rate().saturating_mul(MAX_DEBT.as_micros() as u64) / 8_000_000).max(least)
     }
 
     /// Has a packet of `bytes` wait.
@@ -188,6 +194,23 @@ mod tests {
             assert!(last <= 2 * MAX_DELAY.as_millis() as u64, "{rate}: {last}");
             assert_eq!(left.len(), packets as usize);
         }
+    }
+
+    #[test]
+    fn no_debt_lasts_longer_than_its_limit() {
+        let start = crate::some_instant();
+        let mut pacer = Pacer::new(start);
+        pacer.set_link_rate(start, 60_000);
+        // Repairs of 90 kB, which take six seconds at this rate; then a small picture.
+        pacer.note_sent(start, 90_000);
+        pacer.set_link_rate(start, 30_000);
+        pacer.push(start, (), 300);
+        let mut left = None;
+        while let Some(at) = pacer.poll_timeout() {
+            left = pacer.pop(at).map(|()| at).or(left);
+        }
+        let waited = left.expect("it leaves").saturating_duration_since(start);
+        assert!(waited <= 2 * MAX_DELAY, "{waited:?}");
     }
 
     #[test]
