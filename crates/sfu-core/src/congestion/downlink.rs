@@ -227,7 +227,8 @@ impl Downlink {
             return 0;
         }
         let elapsed = now.saturating_duration_since(running.since) + PROBE_TICK;
-        let due = rate * elapsed.as_micros() as u64 / 8_000_000;
+        // A link may fall silent in the middle of a probe, for hours.
+        let due = rate.saturating_mul(elapsed.as_micros() as u64) / 8_000_000;
         due.saturating_sub(running.bytes)
     }
 
@@ -238,5 +239,20 @@ impl Downlink {
             running.since + Duration::from_micros(ticks)
         });
         [self.pacer.poll_timeout(), self.review_at, probe].into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sent::ProbeId;
+    use super::*;
+
+    #[test]
+    fn a_probe_that_was_left_alone_for_days_goes_on() {
+        let start = crate::some_instant();
+        let mut downlink = Downlink::new(start, BitrateLimits::default());
+        let probe = Probe { id: ProbeId(1), rate: 150_000_000, min_packets: 5, min_bytes: 300_000 };
+        downlink.probe = Some(RunningProbe { probe, since: start, bytes: 0, packets: 0 });
+        assert!(downlink.padding_due(start + Duration::from_hours(48)) > 0);
     }
 }
