@@ -26,6 +26,7 @@ fn main() -> io::Result<()> {
         ("av1_opus", av1_opus_seeds()),
         ("dependency_descriptor", dependency_descriptor_seeds()),
         ("ortc", ortc_seeds()),
+        ("congestion", congestion_seeds()),
     ];
     for (target, seeds) in corpora {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
@@ -142,6 +143,47 @@ fn rtcp_seeds() -> Vec<Seed> {
         ("feedback_small", feedback(&[Some(3), None, Some(255), Some(0), None, None, Some(1)])),
         ("padded", vec![0xa1, 206, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 4]),
         ("unknown", vec![0x83, 204, 0, 2, 0, 0, 0, 1, b'n', b'a', b'm', b'e']),
+    ]
+}
+
+/// Limits of 30 kbit/s to 100 Mbit/s, a start at 600 kbit/s, and the first number; then rounds of steps.
+fn link(rounds: usize, round: impl Fn(usize) -> Vec<u8>) -> Vec<u8> {
+    let start = [[0x75, 0x30, 0], [0xbe, 0xbc, 11], [0x92, 0x7c, 4]].concat();
+    [start, vec![0xff, 0xf0], (0..rounds).flat_map(round).collect()].concat()
+}
+
+/// Ten packets of 1,200 bytes, 64 ms, and what became of them; a sharing every eighth time.
+fn round(index: usize, fates: [u8; 10]) -> Vec<u8> {
+    let mut steps = vec![3, 10, 0x04, 0xb0, 0, 1, 0x01, 0x00, 4, 10, 10, 1];
+    steps.extend(fates);
+    if index.is_multiple_of(8) {
+        steps.extend([9, 0x20, 0, 8, 0x40, 0, 9, 5, 0, 0, 10]);
+    }
+    steps
+}
+
+fn congestion_seeds() -> Vec<Seed> {
+    let remb = written(|out| rtcp::write_remb(out, Ssrc::new(1), 2_500_000, &[]));
+    let told = feedback(&[Some(3), None, Some(255), Some(0), None, None, Some(1)]);
+    let rtcp = |bytes: &[u8]| [&[6, bytes.len() as u8], bytes].concat();
+    vec![
+        ("steady", link(60, |index| round(index, [65; 10]))),
+        ("a_queue_grows", link(60, |index| round(index, [65 + (index as u8).min(60) * 2; 10]))),
+        ("every_third_is_lost", link(60, |index| round(index, [65, 0, 90, 65, 0, 90, 65, 0, 90, 65]))),
+        // Three seconds without a word, again and again.
+        (
+            "silence",
+            link(20, |index| [round(index, [65; 10]), vec![3, 9, 4, 0, 0, 3, 0, 3, 9, 0, 0, 0, 0, 0]].concat()),
+        ),
+        // A key frame of 200 packets; then 10 ms at a time.
+        ("a_burst_waits", link(3, |_| [vec![11, 0x04, 0xb0, 200], [0, 2, 0, 1].repeat(20)].concat())),
+        ("told_by_the_viewer", link(10, |index| [round(index, [65; 10]), rtcp(&remb), rtcp(&told)].concat())),
+        ("the_other_direction", link(10, |index| vec![12, 0, index as u8, 100, index as u8, 0, 1, 1, 0])),
+        // Round trips, estimates and sharings of any size.
+        (
+            "figures",
+            link(10, |index| vec![8, 0xff, 0xff, 7, 0xff, 0xff, 17, index as u8 * 3, 9, 255, 255, 17, 255, 255, 17, 7]),
+        ),
     ]
 }
 

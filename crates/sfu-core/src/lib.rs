@@ -26,6 +26,9 @@ pub use command::{
     CloseReason, Command, CommandError, ConsumerSpec, Event, EventKind, MediaKind, ObjectId, ProducerSpec, Reply,
     Settings, StreamSpec, Tile,
 };
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use congestion::drive as drive_congestion;
 pub use congestion::{Bandwidth, BandwidthState, BitrateLimits, EstimateStats};
 pub use consumer::{Consumer, LayersReason};
 pub use dimpl::certificate::generate_self_signed_certificate;

@@ -11,7 +11,7 @@ use wire::{ExtSeqNo, SeqNo, Ssrc};
 pub(crate) const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Numbers remembered at most: reported ones, in case an older one still arrives, and unreported ones.
-const MAX_WINDOW: usize = 4096;
+pub(super) const MAX_WINDOW: usize = 4096;
 
 /// Reported numbers kept, so that a late packet can still be reported.
 const KEPT_REPORTED: i64 = 256;

@@ -264,6 +264,12 @@ impl Estimator {
         self.prober.take(now, rate, self.aimd.decreased_at())
     }
 
+    /// Packets that it can remember now.
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn remembered(&self) -> usize {
+        self.sent.room()
+    }
+
     pub(crate) fn stats(&self) -> EstimateStats {
         EstimateStats {
             available: self.rate(),

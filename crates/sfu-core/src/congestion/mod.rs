@@ -8,6 +8,8 @@ mod alr;
 mod arrival;
 mod downlink;
 mod estimator;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod loss;
 mod pacer;
 mod probe;
@@ -21,4 +23,6 @@ pub(crate) use arrival::{Arrivals, FEEDBACK_INTERVAL};
 pub use downlink::{Bandwidth, BandwidthState};
 pub(crate) use downlink::{Downlink, Paced};
 pub use estimator::{BitrateLimits, EstimateStats};
+#[cfg(feature = "fuzzing")]
+pub use fuzzing::drive;
 pub(crate) use raising::Raising;

@@ -8,7 +8,7 @@ use wire::{ExtSeqNo, SeqNo};
 
 /// Packets remembered at the start, and at most: more than a second at 50 Mbit/s. Powers of two.
 const USUAL_PACKETS: usize = 256;
-const MAX_PACKETS: usize = 8192;
+pub(super) const MAX_PACKETS: usize = 8192;
 
 /// While younger packets than this would be forgotten without a report on them, more are remembered.
 const KEPT: Duration = Duration::from_secs(1);
@@ -93,6 +93,12 @@ impl SentHistory {
     /// Bytes that were sent and not reported on.
     pub(crate) fn in_flight(&self) -> u64 {
         self.in_flight
+    }
+
+    /// Packets that there is room for.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn room(&self) -> usize {
+        self.entries.len()
     }
 
     fn index(&self, number: ExtSeqNo) -> usize {
@@ -285,7 +291,7 @@ mod tests {
         for number in 0..100_000_u32 {
             history.note(start, SeqNo::new(number as u16), 1200, None);
         }
-        assert_eq!(history.entries.len(), MAX_PACKETS);
+        assert_eq!(history.room(), MAX_PACKETS);
         assert_eq!(history.in_flight(), 1200 * MAX_PACKETS as u64);
     }
 }
