@@ -11,6 +11,7 @@ mod observer;
 mod outbox;
 mod producer;
 mod quality;
+mod rate;
 mod router;
 mod rtcp_in;
 mod rtcp_out;
@@ -36,9 +37,10 @@ pub use dimpl::{DtlsCertificate, Error as SetupError};
 pub use outbox::{Outbox, Path, Queued};
 pub use producer::{Layer, MAX_STREAMS, Producer};
 pub use quality::{ConnectionQuality, Scores};
+pub use rate::TrafficStats;
 pub use router::Router;
 pub use speaker::{AudioLevels, MAX_AUDIO_LEVELS};
-pub use stats::{ConsumerStats, Drops, ProducerStats, StreamStats, TransportStats};
+pub use stats::{ConsumerStats, Drops, DtlsState, FlowStats, IceState, ProducerStats, StreamStats, TransportStats};
 pub use table::Key;
 pub use transport::{
     Credentials, DtlsRole, FingerprintHash, MAX_CONSUMERS, MAX_PRODUCERS, RemoteDtls, WebRtcTransport,

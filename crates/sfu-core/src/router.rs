@@ -11,7 +11,7 @@ use crate::outbox::{Outbox, Path};
 use crate::producer::{Arrived, Incoming, KeyFrameRequest, Producer, StoredPacket, Stream};
 use crate::speaker::Speakers;
 use crate::table::Key;
-use crate::transport::{Plain, Received, WebRtcTransport};
+use crate::transport::{Part, Plain, Received, WebRtcTransport};
 use crate::worker::{Worker, arm};
 
 /// Packets that may wait for the end of a turn. Small, so that what was stored is still in the cache.
@@ -78,6 +78,10 @@ impl Worker {
             stream.receive(now, seq, packet)
         };
         let (recovered, was_heard) = (stream.take_recovered(), producer.is_heard);
+        if arrived != Arrived::Nothing {
+            let part = if target.is_rtx { Part::Repeated } else { Part::Media };
+            transport.counters.received.add(part, len);
+        }
         if let Some(at) = stream.deadline() {
             transport.repair_at = Some(transport.repair_at.map_or(at, |old| old.min(at)));
         }
@@ -311,10 +315,10 @@ pub(crate) fn send_now(
     let repeated = consumer.choose_repeated((stream, source), packet, seq, shift);
     let (arena, start) = out.begin();
     let header_len = consumer.write(arena, (source, packet), &As { seq, shift, is_empty, repeated, stamp, rtx: None });
-    let payload_len = arena.len() - start - header_len;
-    let flow = consumer.transport.index();
-    if transport.send_rtp(now, out, Plain { start, header_len, index: seq, stamp, is_transport_wide, flow }) {
-        consumer.note_sent(now, seq, payload_len);
+    let (flow, len) = (consumer.transport.index(), arena.len() - start);
+    let part = Part::Media;
+    if transport.send_rtp(now, out, Plain { start, header_len, index: seq, stamp, is_transport_wide, flow, part }) {
+        consumer.note_sent(now, seq, len - header_len, len);
         if let Some(plain) = consumer.plain() {
             plain.note(seq, stamp, repeated);
         }

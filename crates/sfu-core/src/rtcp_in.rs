@@ -9,7 +9,7 @@ use crate::congestion::Downlink;
 use crate::consumer::{As, Repeated, Stamp};
 use crate::outbox::Outbox;
 use crate::table::Key;
-use crate::transport::{ConsumerRef, PeerReference, Plain, WebRtcTransport};
+use crate::transport::{ConsumerRef, Part, PeerReference, Plain, WebRtcTransport};
 use crate::worker::Worker;
 
 /// Largest clock difference that is believed; a peer's clock may be wrong by years, not by centuries.
@@ -50,10 +50,10 @@ impl Worker {
                 report.reports().for_each(|block| self.receive_block(now, key, &block));
             }
             RtcpPacket::Nack(nack) => self.receive_nack(now, key, nack, out),
-            RtcpPacket::Pli { media, .. } => self.receive_key_frame_request(now, key, *media),
+            RtcpPacket::Pli { media, .. } => self.receive_key_frame_request(now, key, *media, false),
             RtcpPacket::Fir(fir) => {
                 for (media, _) in fir.entries() {
-                    self.receive_key_frame_request(now, key, media);
+                    self.receive_key_frame_request(now, key, media, true);
                 }
             }
             RtcpPacket::TransportFeedback(feedback) => {
@@ -131,6 +131,7 @@ impl Worker {
             consumer.note_loss(block.fraction_lost);
             consumer.view.fraction_lost = block.fraction_lost;
             consumer.view.cumulative_lost = block.cumulative_lost;
+            consumer.view.jitter = block.jitter;
         }
         self.review_consumer_score(consumer_key);
     }
@@ -157,11 +158,12 @@ impl Worker {
         }
     }
 
-    fn receive_key_frame_request(&mut self, now: Instant, key: Key<WebRtcTransport>, media: Ssrc) {
+    fn receive_key_frame_request(&mut self, now: Instant, key: Key<WebRtcTransport>, media: Ssrc, is_fir: bool) {
         let Some(transport) = self.transports.get(key) else { return };
         let Some(target) = transport.consumer_of(media) else { return };
         if let Some(consumer) = self.consumers.get_mut(target.consumer) {
             consumer.key_frame_requests += 1;
+            consumer.firs_received += u64::from(is_fir);
         }
         self.want_key_frames(now, target.consumer, true);
     }
@@ -171,6 +173,9 @@ impl Worker {
         let Some(target) = transport.consumer_of(nack.media) else { return };
         if target.is_rtx {
             return;
+        }
+        if let Some(consumer) = self.consumers.get_mut(target.consumer) {
+            consumer.nack_messages += 1;
         }
         let mut lost_for_good = false;
         for seq in nack.seqs() {
@@ -239,9 +244,10 @@ impl Worker {
         {
             return false;
         }
+        let is_first = !consumer.retransmissions.remembers(seq);
         consumer.retransmissions.take(now, seq, bytes);
         if consumer.ask_repeated(now, seq) {
-            consumer.note_retransmitted();
+            consumer.note_retransmitted(is_first);
             return true;
         }
         let rtx = rtx.map(|(ssrc, pt)| (ssrc, pt, consumer.take_rtx_number()));
@@ -249,9 +255,10 @@ impl Worker {
         let is_empty = consumer.is_left_out(&packet, shift);
         let (arena, start) = out.begin();
         let header_len = consumer.write(arena, (stream, &packet), &As { seq, shift, is_empty, repeated, stamp, rtx });
-        consumer.note_retransmitted();
+        consumer.note_retransmitted(is_first);
         let is_transport_wide = consumer.is_transport_wide() && rtx.is_some();
-        transport.send_rtp(now, out, Plain { start, header_len, index, stamp, is_transport_wide, flow: key.index() })
+        let (flow, part) = (key.index(), Part::Repeated);
+        transport.send_rtp(now, out, Plain { start, header_len, index, stamp, is_transport_wide, flow, part })
     }
 }
 

@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
+use wire::RtpTimestamp;
 use wire::rtcp::{
     DlrrReport, NtpTime, SenderInfo, write_nack, write_receiver_report, write_sdes_cname, write_sender_report,
     write_xr_dlrr, write_xr_rrtr,
 };
-use wire::{RtpTimestamp, SeqNo, Ssrc};
 
 use crate::consumer::Consumer;
 use crate::outbox::Outbox;
@@ -44,6 +44,7 @@ impl Worker {
         if transport.report_at.is_some_and(|at| at <= now) {
             let spread = self.rng.random_range(0.5..1.5);
             transport.report_at = Some(now + REPORT_INTERVAL.mul_f64(spread));
+            self.note_traffic(now, key);
             self.review_streams(now, key);
             self.send_sender_reports(now, key, out);
             self.send_receiver_reports(now, key, out);
@@ -63,7 +64,10 @@ impl Worker {
                 asked.clear();
                 stream.due_nacks(now, round_trip, asked);
                 if let (Some(media), false) = (stream.ssrc, asked.is_empty()) {
-                    send_nack(transport, media, asked, key.index(), out);
+                    stream.nack_messages += 1;
+                    let (sender, (arena, start)) = (transport.rtcp_ssrc, out.begin());
+                    write_nack(arena, sender, media, asked.iter().copied());
+                    transport.send_rtcp(out, start, key.index());
                 }
                 let request = stream.due_key_frame_request(now);
                 key_frames.extend(request.map(|request| (key, request)));
@@ -188,13 +192,6 @@ fn send_feedback(transport: &mut WebRtcTransport, flow: u32, out: &mut Outbox) {
             return;
         }
     }
-}
-
-fn send_nack(transport: &mut WebRtcTransport, media: Ssrc, seqs: &[SeqNo], flow: u32, out: &mut Outbox) {
-    let sender = transport.rtcp_ssrc;
-    let (arena, start) = out.begin();
-    write_nack(arena, sender, media, seqs.iter().copied());
-    transport.send_rtcp(out, start, flow);
 }
 
 /// What the consumer's outgoing RTP clock shows now.

@@ -10,7 +10,7 @@ use crate::outbox::Outbox;
 use crate::producer::{Layer, Producer};
 use crate::router::send_now;
 use crate::table::Key;
-use crate::transport::{Plain, WebRtcTransport};
+use crate::transport::{Part, Plain, WebRtcTransport};
 use crate::worker::Worker;
 
 /// What a picture is reckoned to cost before it was measured, in bits a second.
@@ -86,7 +86,8 @@ impl Worker {
             let index = consumer.take_rtx_number();
             let (arena, start) = out.begin();
             let Some(header_len) = consumer.write_padding(arena, index, stamp) else { return };
-            let plain = Plain { start, header_len, index, stamp, is_transport_wide: true, flow: key.index() };
+            let (flow, part) = (key.index(), Part::Probe);
+            let plain = Plain { start, header_len, index, stamp, is_transport_wide: true, flow, part };
             if !transport.send_rtp(now, out, plain) {
                 return;
             }

@@ -9,7 +9,6 @@ use hashbrown::HashMap;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tracing::debug;
-use wire::codec::CodecKind;
 use wire::rtcp::ReportBlock;
 use wire::stun::{Class, Message, Method};
 use wire::{ExtSeqNo, PacketKind, SeqNo, Ssrc, classify};
@@ -26,7 +25,9 @@ use crate::router::{MAX_WAITING, Router, Waiting};
 use crate::stats::Drops;
 use crate::table::{Key, Table};
 use crate::timers::Timers;
-use crate::transport::{Checked, Credentials, DtlsEvent, DtlsSession, DtlsShared, Ice, RemoteDtls, WebRtcTransport};
+use crate::transport::{
+    Checked, Credentials, DtlsEvent, DtlsSession, DtlsShared, Ice, Part, RemoteDtls, WebRtcTransport,
+};
 
 /// Whose deadline a timer is.
 #[derive(Clone, Copy)]
@@ -156,8 +157,7 @@ impl Worker {
             return;
         };
         if let Some(transport) = self.transports.get_mut(key) {
-            transport.counters.datagrams_received += 1;
-            transport.counters.bytes_received += bytes.len() as u64;
+            transport.counters.received.add(Part::Whole, bytes.len());
             transport.connection.note_heard(now);
         }
         match kind {
@@ -393,7 +393,7 @@ impl Worker {
                 self.close_transport(transport);
                 Reply::Done
             }
-            Command::Produce { transport, spec } => self.produce(transport, &spec)?,
+            Command::Produce { transport, spec } => self.produce(now, transport, &spec)?,
             Command::PauseProducer { producer, paused } => self.pause_producer(now, producer, paused)?,
             Command::CloseProducer { producer } => {
                 self.close_producer(producer, true);
@@ -422,13 +422,9 @@ impl Worker {
                 Reply::Done
             }
             Command::Drops => Reply::Drops(self.drops),
-            Command::TransportStats { transport } => Reply::TransportStats(Box::new(
-                self.transports.get(transport).ok_or(CommandError::NoTransport)?.stats(),
-            )),
-            Command::ProducerStats { producer } => {
-                Reply::ProducerStats(Box::new(self.producers.get(producer).ok_or(CommandError::NoProducer)?.stats()))
-            }
-            Command::ConsumerStats { consumer } => self.consumer_stats(consumer)?,
+            Command::TransportStats { transport } => self.transport_stats(now, transport)?,
+            Command::ProducerStats { producer } => self.producer_stats(now, producer)?,
+            Command::ConsumerStats { consumer } => self.consumer_stats(now, consumer)?,
         };
         self.send_key_frame_requests(out);
         Ok(reply)
@@ -487,11 +483,11 @@ impl Worker {
         Ok(Reply::Ice(credentials))
     }
 
-    fn produce(&mut self, key: Key<WebRtcTransport>, spec: &ProducerSpec) -> Result<Reply, CommandError> {
+    fn produce(&mut self, now: Instant, key: Key<WebRtcTransport>, spec: &ProducerSpec) -> Result<Reply, CommandError> {
         let epoch = self.epoch;
         let transport = self.transports.get_mut(key).ok_or(CommandError::NoTransport)?;
         transport.check_producer(spec)?;
-        let producer = self.producers.insert(Producer::new(transport.router, key, spec));
+        let producer = self.producers.insert(Producer::new(now, transport.router, key, spec));
         transport.add_producer(producer, spec, epoch);
         self.update_microphone(producer);
         Ok(Reply::Producer(producer))
@@ -520,8 +516,7 @@ impl Worker {
         // Far from the wrap, so that no roll-over is ambiguous at the start (RFC 3711 §3.3.1).
         let first = [0; 2].map(|_| ExtSeqNo::new(self.rng.random_range(1..1 << 14)));
         let (ssrc, rtx_ssrc) = (spec.ssrc, spec.rtx_ssrc);
-        let codec: CodecKind = producer.codec();
-        let mut consumer = Consumer::new(key, producer, codec, spec, (first[0], first[1]));
+        let mut consumer = Consumer::new(now, key, producer, spec, (first[0], first[1]));
         let (limits, is_transport_wide) = (self.bitrate_limits, consumer.is_transport_wide());
         if is_transport_wide {
             // The smallest is there soonest; what more the link carries is found out in this turn.
@@ -575,15 +570,6 @@ impl Worker {
         }
         self.share_soon(now, key);
         Ok(Reply::Done)
-    }
-
-    fn consumer_stats(&self, key: Key<Consumer>) -> Result<Reply, CommandError> {
-        let consumer = self.consumers.get(key).ok_or(CommandError::NoConsumer)?;
-        let mut stats = consumer.stats();
-        let highest = self.producers.get(consumer.spec.producer).map_or(0, |producer| producer.temporal_layers() - 1);
-        stats.target = stats.target.map(|layer| Layer { temporal: layer.temporal.min(highest), ..layer });
-        stats.round_trip = self.transports.get(consumer.transport).map(WebRtcTransport::round_trip);
-        Ok(Reply::ConsumerStats(Box::new(stats)))
     }
 }
 

@@ -129,11 +129,11 @@ impl Consumer {
         self.tell(Command::RequestKeyFrame { consumer: self.0.key }).await.map(drop)
     }
 
-    /// Its figures.
+    /// Its figures: of itself, of what it sends, and of the producer's stream that this is made of.
     ///
     /// # Errors
     /// When it is closed.
-    pub async fn stats(&self) -> Result<Value, WorkerError> {
+    pub async fn stats(&self) -> Result<Vec<Value>, WorkerError> {
         match self.tell(Command::ConsumerStats { consumer: self.0.key }).await? {
             Reply::ConsumerStats(figures) => Ok(stats::consumer(&self.0.id, &figures)),
             _ => unreachable!("ConsumerStats is answered by ConsumerStats"),

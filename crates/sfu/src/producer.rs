@@ -90,11 +90,11 @@ impl Producer {
         self.0.transport.link().tell(self.0.guard.of(), command).await.map(drop)
     }
 
-    /// Its figures.
+    /// Its figures: of itself, and of each stream that has brought something.
     ///
     /// # Errors
     /// When it is closed.
-    pub async fn stats(&self) -> Result<Value, WorkerError> {
+    pub async fn stats(&self) -> Result<Vec<Value>, WorkerError> {
         let command = Command::ProducerStats { producer: self.0.key };
         match self.0.transport.link().tell(self.0.guard.of(), command).await? {
             Reply::ProducerStats(figures) => Ok(stats::producer(&self.0.id, &figures)),

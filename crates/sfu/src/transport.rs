@@ -289,7 +289,7 @@ impl WebRtcTransport {
     pub async fn stats(&self) -> Result<Value, WorkerError> {
         let command = Command::TransportStats { transport: self.0.key };
         match self.0.link.tell(self.of(), command).await? {
-            Reply::TransportStats(figures) => Ok(stats::transport(&self.0.id, &figures)),
+            Reply::TransportStats(figures) => Ok(stats::transport(&self.0.id, &figures, &self.0.ice_candidates)),
             _ => unreachable!("TransportStats is answered by TransportStats"),
         }
     }

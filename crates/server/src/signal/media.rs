@@ -330,10 +330,10 @@ impl Caller {
             stats.push(self.room.transport(&self.id, &id)?.stats().await?);
         }
         if let Some(id) = producer_id {
-            stats.push(self.room.producer(&self.id, &id)?.stats().await?);
+            stats.extend(self.room.producer(&self.id, &id)?.stats().await?);
         }
         if let Some(id) = consumer_id {
-            stats.push(self.room.consumer(&self.id, &id)?.stats().await?);
+            stats.extend(self.room.consumer(&self.id, &id)?.stats().await?);
         }
         Ok(StatsAnswer { stats })
     }

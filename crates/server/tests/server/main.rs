@@ -15,3 +15,4 @@ mod limits;
 mod media;
 mod peer;
 mod speaking;
+mod stats;

@@ -199,12 +199,12 @@ impl Link {
     /// What the link carries is shared out.
     fn review(&mut self, input: &mut Input<'_>) {
         let (used, wanted, flags) = (input.rate(), input.rate(), input.byte());
-        self.downlink.note_repeated(usize::from(input.word()));
+        self.downlink.take_repair(self.now, usize::from(input.word()));
         self.downlink.review_soon(self.now);
         assert!(self.downlink.take_review(self.now, flags & 1 != 0), "it was asked for");
         self.downlink.estimator.handle_timeout(self.now);
         self.downlink.repeat_rate(self.now);
-        self.downlink.note_shared(self.now, used, wanted, flags & 2 != 0);
+        self.downlink.note_shared(self.now, used, wanted, (flags & 2 != 0, flags & 8 != 0));
         let state = [BandwidthState::Ok, BandwidthState::Limited][usize::from(flags >> 2 & 1)];
         let news = Bandwidth { available: self.downlink.estimator.rate(), desired: wanted, state };
         self.downlink.take_news(self.now, news);

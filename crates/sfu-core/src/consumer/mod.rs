@@ -9,12 +9,12 @@ mod retransmit;
 mod wish;
 mod write;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wire::codec::dependency_descriptor::MandatoryFields;
 use wire::codec::{CodecKind, vp8, vp9};
 use wire::extension::ExtensionKind;
-use wire::{ExtSeqNo, RtpTimestamp};
+use wire::{ExtSeqNo, RtpTimestamp, Ssrc};
 
 pub(crate) use self::layers::Shape;
 use self::layers::{Selection, Verdict};
@@ -32,6 +32,7 @@ use crate::command::{ConsumerSpec, ObjectId};
 use crate::congestion::Raising;
 use crate::producer::{Layer, Producer, StoredPacket, Stream};
 use crate::quality;
+use crate::rate::Rates;
 use crate::router::Router;
 use crate::stats::ConsumerStats;
 use crate::table::Key;
@@ -121,6 +122,8 @@ impl Pictures {
 pub(crate) struct ReceiverView {
     pub(crate) fraction_lost: u8,
     pub(crate) cumulative_lost: i32,
+    /// In units of the media clock.
+    pub(crate) jitter: u32,
 }
 
 /// One participant's view of one producer.
@@ -153,21 +156,29 @@ pub struct Consumer {
     pub(crate) view: ReceiverView,
     packets_sent: u64,
     bytes_sent: u64,
+    /// Bytes of whole RTP packets, retransmissions not counted, and what they were.
+    rtp_bytes_sent: u64,
+    rate: Rates<1>,
     packets_retransmitted: u64,
+    /// Of those, the ones sent again for the first time.
+    packets_repaired: u64,
+    pub(crate) nack_messages: u64,
     pub(crate) nacks_received: u64,
     pub(crate) nacks_unanswered: u64,
     pub(crate) key_frame_requests: u64,
+    pub(crate) firs_received: u64,
 }
 
 impl Consumer {
     /// `first_seq` and `first_rtx_seq` are the first outgoing numbers.
     pub(crate) fn new(
+        now: Instant,
         transport: Key<WebRtcTransport>,
         producer: &Producer,
-        codec: CodecKind,
         spec: ConsumerSpec,
         (first_seq, first_rtx_seq): (ExtSeqNo, ExtSeqNo),
     ) -> Self {
+        let codec = producer.codec();
         let plain = (spec.nack && spec.rtx_ssrc.is_none()).then(PlainSent::new);
         Self {
             id: spec.id,
@@ -192,10 +203,15 @@ impl Consumer {
             view: ReceiverView::default(),
             packets_sent: 0,
             bytes_sent: 0,
+            rtp_bytes_sent: 0,
+            rate: Rates::new(now),
             packets_retransmitted: 0,
+            packets_repaired: 0,
+            nack_messages: 0,
             nacks_received: 0,
             nacks_unanswered: 0,
             key_frame_requests: 0,
+            firs_received: 0,
             spec,
         }
     }
@@ -426,11 +442,12 @@ impl Consumer {
         shift
     }
 
-    /// Notes that a packet of `bytes` was sent for the first time, under `seq`.
-    pub(crate) fn note_sent(&mut self, now: Instant, seq: ExtSeqNo, bytes: usize) {
+    /// Notes that a packet of `len` bytes, with a payload of `payload_len`, was sent for the first time, under `seq`.
+    pub(crate) fn note_sent(&mut self, now: Instant, seq: ExtSeqNo, payload_len: usize, len: usize) {
         self.packets_sent += 1;
-        self.bytes_sent += bytes as u64;
-        self.retransmissions.sent(bytes);
+        self.bytes_sent += payload_len as u64;
+        self.rtp_bytes_sent += len as u64;
+        self.retransmissions.sent(payload_len);
         if seq < self.numbering.last() {
             self.retransmissions.note_late(now, seq);
         }
@@ -439,6 +456,11 @@ impl Consumer {
     /// Packets and payload bytes sent, as sender reports count them.
     pub(crate) fn sent(&self) -> (u64, u64) {
         (self.packets_sent, self.bytes_sent)
+    }
+
+    /// Notes how much was sent, for the rate; with every report.
+    pub(crate) fn note_traffic(&mut self, now: Instant) {
+        self.rate.note(now, [self.rtp_bytes_sent]);
     }
 
     /// What is added to the timestamps that are sent now.
@@ -460,28 +482,48 @@ impl Consumer {
         number
     }
 
-    pub(crate) fn note_retransmitted(&mut self) {
+    /// Notes that a packet was sent again, for the first time or not.
+    pub(crate) fn note_retransmitted(&mut self, is_first: bool) {
         self.packets_retransmitted += 1;
+        self.packets_repaired += u64::from(is_first);
     }
 
     pub(crate) fn plain(&mut self) -> Option<&mut PlainSent> {
         self.plain.as_mut()
     }
 
-    pub(crate) fn stats(&self) -> ConsumerStats {
+    /// Its figures, but for those of its transport.
+    pub(crate) fn stats(&self, now: Instant, producer: &Producer) -> ConsumerStats {
+        let highest = producer.temporal_layers() - 1;
+        let clock_rate = producer.streams.first().map_or(1, |stream| stream.clock_rate.max(1));
         ConsumerStats {
+            codec: self.codec,
             ssrc: self.spec.ssrc.get(),
+            rtx_ssrc: self.spec.rtx_ssrc.map(Ssrc::get),
             packets_sent: self.packets_sent,
             bytes_sent: self.bytes_sent,
+            rtp_bytes_sent: self.rtp_bytes_sent,
+            bit_rate: self.rate.since(now, [self.rtp_bytes_sent])[0],
             packets_retransmitted: self.packets_retransmitted,
+            packets_repaired: self.packets_repaired,
+            nack_messages: self.nack_messages,
             nacks_received: self.nacks_received,
             nacks_unanswered: self.nacks_unanswered,
             key_frame_requests: self.key_frame_requests,
-            fraction_lost: f64::from(self.view.fraction_lost) / 256.0,
+            firs_received: self.firs_received,
+            fraction_lost: self.view.fraction_lost,
             packets_lost: i64::from(self.view.cumulative_lost),
-            round_trip: None,
+            jitter_seconds: f64::from(self.view.jitter) / f64::from(clock_rate),
+            score: quality::score(self.view.fraction_lost),
             current: self.told,
-            target: self.selection.target(),
+            target: self.selection.target().map(|layer| Layer { temporal: layer.temporal.min(highest), ..layer }),
+            source: self.current_stream().and_then(|stream| producer.stream_stats(now, stream)),
+            time: Duration::ZERO,
+            round_trip: None,
+            measured_round_trip: None,
+            available: None,
+            pacer_delay: Duration::ZERO,
+            source_round_trip: None,
         }
     }
 }

@@ -67,6 +67,12 @@ impl Retransmissions {
         self.recent[seq.get() as usize % RECENT_SLOTS] = Recent { seq: seq.get() as u32, sent_at };
     }
 
+    /// Whether `seq` was sent again or late already, as far back as that is remembered.
+    pub(crate) fn remembers(&self, seq: ExtSeqNo) -> bool {
+        let recent = self.recent[seq.get() as usize % RECENT_SLOTS];
+        recent.sent_at.is_some() && recent.seq == seq.get() as u32
+    }
+
     /// How long ago `seq` was sent again or late, if that is remembered.
     fn since_sent(&mut self, now: Instant, seq: ExtSeqNo) -> Option<Duration> {
         let recent = self.recent[seq.get() as usize % RECENT_SLOTS];

@@ -16,6 +16,7 @@ pub(crate) use layers::FrameInfo;
 pub use layers::Layer;
 pub(crate) use layers::StepUp;
 pub(crate) use nack::MAX_PER_NACK;
+use stream::layer_index;
 pub(crate) use stream::{Arrived, Incoming, KeyFrameRequest, Stream};
 use wanted::Wanted;
 use wire::codec::CodecKind;
@@ -26,7 +27,7 @@ use crate::consumer::{Consumer, Shape};
 use crate::quality::{self, Scores};
 use crate::router::Router;
 use crate::speaker::MicId;
-use crate::stats::ProducerStats;
+use crate::stats::{ProducerStats, StreamStats};
 use crate::table::Key;
 use crate::transport::WebRtcTransport;
 
@@ -81,7 +82,7 @@ impl Heard {
 }
 
 impl Producer {
-    pub(crate) fn new(router: Key<Router>, transport: Key<WebRtcTransport>, spec: &ProducerSpec) -> Self {
+    pub(crate) fn new(now: Instant, router: Key<Router>, transport: Key<WebRtcTransport>, spec: &ProducerSpec) -> Self {
         Self {
             id: spec.id,
             router,
@@ -90,7 +91,7 @@ impl Producer {
             kind: spec.kind,
             is_screen: spec.is_screen,
             paused: spec.paused,
-            streams: spec.streams.iter().map(|stream| Stream::new(spec, stream)).collect(),
+            streams: spec.streams.iter().map(|stream| Stream::new(now, spec, stream)).collect(),
             audience: Vec::new(),
             live: 0,
             heard: [Heard::default(); MAX_STREAMS],
@@ -194,7 +195,36 @@ impl Producer {
         self.codec
     }
 
-    pub(crate) fn stats(&self) -> ProducerStats {
-        ProducerStats { streams: self.streams.iter().map(Stream::stats).collect(), consumers: self.audience.len() }
+    /// Figures of one of its streams.
+    pub(crate) fn stream_stats(&self, now: Instant, index: u8) -> Option<StreamStats> {
+        let stats = self.streams.get(usize::from(index))?.stats(now, self.layer_rates_of(now, index));
+        Some(StreamStats { score: self.score(index), ..stats })
+    }
+
+    /// Its figures, but for those of its transport.
+    pub(crate) fn stats(&self, now: Instant) -> ProducerStats {
+        ProducerStats {
+            streams: (0..self.streams.len() as u8).filter_map(|index| self.stream_stats(now, index)).collect(),
+            consumers: self.audience.len(),
+            ..ProducerStats::default()
+        }
+    }
+
+    /// Bits a second that a viewer of each layer of a stream is sent, of those that were met.
+    fn layer_rates_of(&self, now: Instant, index: u8) -> Vec<(Layer, u64)> {
+        let Some(stream) = self.streams.get(usize::from(index)).filter(|_| self.kind == MediaKind::Video) else {
+            return Vec::new();
+        };
+        let (spatials, temporals) = (stream.layers.spatial_layers, stream.layers.temporal_layers);
+        let layers = (0..spatials).flat_map(|spatial| (0..temporals).map(move |temporal| Layer { spatial, temporal }));
+        let alone = stream.layer_rates(now);
+        let up_to = |spatial: u8, temporal: u8| -> u64 {
+            (0..=temporal).map(|temporal| alone[layer_index(Layer { spatial, temporal })]).sum()
+        };
+        let of = |layer: Layer| match self.dependency {
+            SpatialDependency::Full => (0..=layer.spatial).map(|spatial| up_to(spatial, layer.temporal)).sum(),
+            SpatialDependency::KeyOnly | SpatialDependency::None => up_to(layer.spatial, layer.temporal),
+        };
+        layers.map(|layer| (layer, of(layer))).collect()
     }
 }

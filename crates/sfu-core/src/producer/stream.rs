@@ -10,10 +10,12 @@ use wire::{ExtSeqNo, PayloadType, Rid, RtpTimestamp, SeqNo, Ssrc};
 
 use super::history::{History, PacketMeta, StoredPacket};
 use super::keyframe::KeyFrameRequests;
-use super::layers::{FrameInfo, LayerRates, LayerReader};
+use super::layers::{FrameInfo, LayerRates, LayerReader, MAX_SPATIAL, MAX_TEMPORAL};
 use super::nack::{Gap, NackGenerator};
 use super::redundant::{self, Earlier, MAX_RECOVERED};
 use crate::command::{MediaKind, ProducerSpec, StreamSpec};
+use crate::producer::Layer;
+use crate::rate::Rates;
 use crate::stats::StreamStats;
 
 /// What one received packet brought.
@@ -75,25 +77,42 @@ pub(crate) struct Stream {
     newest_at: Option<Instant>,
     received: u64,
     bytes: u64,
+    /// Bytes of whole RTP packets by layer, and what they were.
+    rtp_bytes: [u64; LAYERS],
+    rates_of_rtp: Rates<LAYERS>,
+    /// Retransmissions received; those that brought what was missing, and those that brought nothing.
+    retransmitted: u64,
     repaired: u64,
+    rtx_discarded: u64,
     duplicated: u64,
     key_frame_count: u64,
     newest_key_frame: Option<ExtSeqNo>,
     key_frame_timestamp: Option<RtpTimestamp>,
     pub(crate) key_frame_requests: u64,
+    pub(crate) nack_messages: u64,
     pub(crate) nacks_sent: u64,
     /// Smoothed time from a request to the packet that it brought.
     repair_time: Option<Duration>,
     /// Share of packets lost between the last two reports, of 256, and whether anything came.
     pub(crate) lost_share: u8,
     pub(crate) brings: bool,
-    /// Expected and received packets at the last report.
-    reported: (u64, u64),
+    /// Expected, received and repaired packets at the last report.
+    reported: (u64, u64, u64),
+    /// Packets expected between the last two reports, and those of them that did not come by themselves.
+    pub(crate) first_tries: (u64, u64),
     /// Last transit time and jitter, in 1/16 RTP clock units (RFC 3550 §A.8).
     transit: Option<i64>,
     jitter_q4: i64,
     epoch: Option<Instant>,
     pub(crate) clock: Option<ClockReport>,
+}
+
+/// Layers of one stream that are counted apart.
+const LAYERS: usize = MAX_SPATIAL * MAX_TEMPORAL;
+
+/// Where a layer is counted.
+pub(super) fn layer_index(layer: Layer) -> usize {
+    usize::from(layer.spatial) * MAX_TEMPORAL + usize::from(layer.temporal)
 }
 
 /// How to ask this stream's sender for a key frame.
@@ -104,7 +123,7 @@ pub(crate) enum KeyFrameRequest {
 }
 
 impl Stream {
-    pub(crate) fn new(producer: &ProducerSpec, spec: &StreamSpec) -> Self {
+    pub(crate) fn new(now: Instant, producer: &ProducerSpec, spec: &StreamSpec) -> Self {
         Self {
             ssrc: spec.ssrc,
             rtx_ssrc: spec.rtx_ssrc,
@@ -134,17 +153,23 @@ impl Stream {
             newest_at: None,
             received: 0,
             bytes: 0,
+            rtp_bytes: [0; LAYERS],
+            rates_of_rtp: Rates::new(now),
+            retransmitted: 0,
             repaired: 0,
+            rtx_discarded: 0,
             duplicated: 0,
             key_frame_count: 0,
             newest_key_frame: None,
             key_frame_timestamp: None,
             key_frame_requests: 0,
+            nack_messages: 0,
             nacks_sent: 0,
             repair_time: None,
             lost_share: 0,
             brings: false,
-            reported: (0, 0),
+            reported: (0, 0, 0),
+            first_tries: (0, 0),
             transit: None,
             jitter_q4: 0,
             epoch: None,
@@ -166,6 +191,7 @@ impl Stream {
         self.key_frames.source_sends();
         self.note_number(now, seq, false);
         let Ok((payload, padding)) = packet.header.payload(packet.bytes) else {
+            self.count(&packet, Layer::default());
             return Arrived::Skipped(seq);
         };
         let end = packet.bytes.len() - usize::from(padding);
@@ -173,6 +199,7 @@ impl Stream {
             return self.receive_redundant(now, seq, packet, payload);
         }
         if packet.header.payload_type != self.payload_type || payload.is_empty() {
+            self.count(&packet, Layer::default());
             return Arrived::Skipped(seq);
         }
         self.repeated = 0;
@@ -184,6 +211,7 @@ impl Stream {
         let first = self.first.unwrap_or(seq);
         let place = (first, seq, packet.header.timestamp);
         let Some(unwrapped) = redundant::unwrap(payload, self.payload_type, place, &self.history) else {
+            self.count(&packet, Layer::default());
             return Arrived::Skipped(seq);
         };
         self.repeated = unwrapped.repeated;
@@ -231,6 +259,8 @@ impl Stream {
         let Some((original, [_, ..])) = wire::rtx::read_osn(payload) else {
             return Arrived::Nothing;
         };
+        self.retransmitted += 1;
+        self.rtx_discarded += 1;
         let Some(seq) = newest.nearest(original) else { return Arrived::Nothing };
         if seq > newest {
             return Arrived::Nothing;
@@ -240,6 +270,7 @@ impl Stream {
         if arrived != Arrived::Nothing {
             self.received += 1;
             self.repaired += 1;
+            self.rtx_discarded -= 1;
             self.note_number(now, seq, true);
         }
         arrived
@@ -266,6 +297,7 @@ impl Stream {
             self.duplicated += 1;
             return Arrived::Nothing;
         }
+        self.count(&packet, frame.layer);
         self.bytes += payload.len() as u64;
         if starts_key_frame && self.kind == MediaKind::Video {
             self.key_frame_timestamp = Some(meta.timestamp);
@@ -285,6 +317,12 @@ impl Stream {
             }
         }
         Arrived::Packet(seq)
+    }
+
+    fn count(&mut self, packet: &Incoming<'_>, layer: Layer) {
+        if let Some(sum) = self.rtp_bytes.get_mut(layer_index(layer)) {
+            *sum += packet.bytes.len() as u64;
+        }
     }
 
     fn note_number(&mut self, now: Instant, seq: ExtSeqNo, retransmitted: bool) {
@@ -391,12 +429,14 @@ impl Stream {
     /// The report block about this stream (RFC 3550 §6.4.1); `None` before its first packet.
     pub(crate) fn report(&mut self, now: Instant) -> Option<ReportBlock> {
         let (ssrc, expected) = (self.ssrc?, self.expected()?);
-        let (expected_before, received_before) = self.reported;
-        self.reported = (expected, self.received);
+        let (expected_before, received_before, repaired_before) = self.reported;
+        self.reported = (expected, self.received, self.repaired);
         let expected_now = expected.saturating_sub(expected_before);
         let received_now = self.received.saturating_sub(received_before);
         let lost_now = expected_now.saturating_sub(received_now);
         let fraction_lost = (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255) as u8;
+        let came = received_now.saturating_sub(self.repaired - repaired_before);
+        self.first_tries = (expected_now, expected_now.saturating_sub(came));
         self.lost_share = fraction_lost;
         self.brings = expected_now > 0;
         let (last_sr, delay_since_last_sr) = self.clock.map_or((0, 0), |clock| {
@@ -422,9 +462,32 @@ impl Stream {
         self.expected().unwrap_or(0) as i64 - self.received as i64
     }
 
-    pub(crate) fn stats(&self) -> StreamStats {
+    /// Notes how much came, for the rates; with every report.
+    pub(crate) fn note_traffic(&mut self, now: Instant) {
+        self.rates_of_rtp.note(now, self.rtp_bytes);
+    }
+
+    /// Bits a second lately of each layer alone.
+    pub(crate) fn layer_rates(&self, now: Instant) -> [u64; LAYERS] {
+        self.rates_of_rtp.since(now, self.rtp_bytes)
+    }
+
+    /// Its figures, but for those that its producer knows.
+    pub(crate) fn stats(&self, now: Instant, layers: Vec<(Layer, u64)>) -> StreamStats {
+        let firs = if self.pli { 0 } else { self.key_frame_requests };
         StreamStats {
+            codec: self.codec,
             ssrc: self.ssrc.map(Ssrc::get),
+            rtx_ssrc: self.rtx_ssrc.map(Ssrc::get),
+            rtp_bytes_received: self.rtp_bytes.iter().sum(),
+            bit_rate: self.layer_rates(now).iter().sum(),
+            layers,
+            fraction_lost: self.lost_share,
+            packets_retransmitted: self.retransmitted,
+            rtx_packets_discarded: self.rtx_discarded,
+            nack_messages: self.nack_messages,
+            firs_sent: firs,
+            score: 0,
             rid: self.rid.map(|rid| rid.as_str().to_owned()),
             packets_received: self.received,
             bytes_received: self.bytes,

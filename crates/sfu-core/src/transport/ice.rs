@@ -8,6 +8,7 @@ use rand::{Rng, RngExt};
 use wire::stun::{Builder, Class, IntegrityKey, Message, Method, TransactionId};
 
 use crate::outbox::Path;
+use crate::stats::IceState;
 
 /// Validated paths of one transport at a time; a browser with several interfaces and both IP versions
 /// uses four to eight.
@@ -82,6 +83,8 @@ pub(crate) struct Ice {
     previous: Option<Generation>,
     tuples: Vec<Tuple>,
     selected: Option<Path>,
+    /// Whether the peer chose the selected path, which was the first one before.
+    is_nominated: bool,
     /// The last valid check on any path, also on one that was lost to another transport since.
     checked_at: Option<Instant>,
     /// Transactions of late, to tell a check that somebody else sends again from elsewhere.
@@ -96,6 +99,7 @@ impl Ice {
             previous: None,
             tuples: Vec::new(),
             selected: None,
+            is_nominated: false,
             checked_at: None,
             recent: VecDeque::with_capacity(MAX_RECENT),
             consent_timeout,
@@ -190,6 +194,7 @@ impl Ice {
             .finish(Some(&generation.key));
         self.checked_at = Some(now);
         let (added, evicted) = self.validate(now, path);
+        self.is_nominated |= check.use_candidate();
         if self.selected.is_none() || check.use_candidate() {
             self.selected = Some(path);
         } else {
@@ -253,9 +258,14 @@ impl Ice {
         Some(path)
     }
 
-    /// Whether at least one path is validated.
-    pub(crate) fn is_connected(&self) -> bool {
-        !self.tuples.is_empty()
+    /// How far it is.
+    pub(crate) fn state(&self) -> IceState {
+        match self.checked_at {
+            None => IceState::New,
+            Some(_) if self.tuples.is_empty() => IceState::Disconnected,
+            Some(_) if self.is_nominated => IceState::Completed,
+            Some(_) => IceState::Connected,
+        }
     }
 }
 
@@ -376,7 +386,7 @@ mod tests {
         hand_in(&mut ice, now, 1, &check(&ours, 1, |b| b));
         assert_eq!(ice.expire(now + TIMEOUT - Duration::from_millis(1)), None);
         ice.forget(&path(1));
-        assert!(!ice.is_connected());
+        assert_eq!(ice.state(), IceState::Disconnected);
         assert_eq!(ice.consent_ends_at(), Some(now + TIMEOUT));
     }
 }

@@ -8,5 +8,5 @@ pub(crate) use dtls::{DtlsEvent, DtlsSession, DtlsShared};
 pub use dtls::{DtlsRole, FingerprintHash, RemoteDtls};
 pub use ice::Credentials;
 pub(crate) use ice::{Checked, Ice};
-pub(crate) use webrtc::{ConsumerRef, PeerReference, Plain, Received};
+pub(crate) use webrtc::{ConsumerRef, Part, PeerReference, Plain, Received};
 pub use webrtc::{MAX_CONSUMERS, MAX_PRODUCERS, WebRtcTransport};

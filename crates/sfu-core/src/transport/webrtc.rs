@@ -17,8 +17,9 @@ use crate::consumer::{Consumer, Stamp};
 use crate::outbox::{Outbox, Path};
 use crate::producer::Producer;
 use crate::quality::Connection;
+use crate::rate::Traffic;
 use crate::router::Router;
-use crate::stats::{Drops, TransportStats};
+use crate::stats::{Drops, DtlsState, FlowStats, TransportStats};
 use crate::table::Key;
 
 /// Producers on one transport: microphone, camera, screen with its sound, and room to grow.
@@ -70,13 +71,38 @@ struct Srtp {
     receiver: SrtpReceiver,
 }
 
+/// What a transport's bytes are counted as. `Whole` is every datagram as it is on the wire; the others are the plain RTP in
+/// it, by what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Whole,
+    /// Sent for the first time.
+    Media,
+    /// Sent again.
+    Repeated,
+    /// Padding that probes the link.
+    Probe,
+}
+
+/// One direction of a transport, by [`Part`].
+pub(crate) struct Flow(Traffic<4>);
+
+impl Flow {
+    pub(crate) fn add(&mut self, part: Part, bytes: usize) {
+        self.0.add(part as usize, bytes);
+    }
+
+    fn stats(&self, now: Instant) -> FlowStats {
+        // In the order of `Part`.
+        let [all, media, repeated, probes] = self.0.stats(now);
+        FlowStats { all, media, repeated, probes }
+    }
+}
+
 /// Counters of one transport.
-#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) datagrams_received: u64,
-    pub(crate) bytes_received: u64,
-    pub(crate) datagrams_sent: u64,
-    pub(crate) bytes_sent: u64,
+    pub(crate) received: Flow,
+    pub(crate) sent: Flow,
     pub(crate) feedback_lost: u64,
     pub(crate) feedback_received: u64,
 }
@@ -93,6 +119,7 @@ pub(crate) struct Plain {
     /// Whether it bears a transport-wide number.
     pub(crate) is_transport_wide: bool,
     pub(crate) flow: u32,
+    pub(crate) part: Part,
 }
 
 /// A received RTP packet after decryption.
@@ -140,7 +167,7 @@ pub struct WebRtcTransport {
     pub(crate) repair_at: Option<Instant>,
     /// The tick of the wheel at which this transport is looked at next; other entries were overtaken.
     pub(crate) armed_tick: Option<u64>,
-    round_trip: Option<Duration>,
+    pub(crate) round_trip: Option<Duration>,
     /// How far our clock is ahead of the peer's, in µs, at the quickest report so far.
     pub(crate) clock_ahead: Option<i64>,
     pub(crate) peer_reference: Option<PeerReference>,
@@ -182,7 +209,12 @@ impl WebRtcTransport {
             round_trip: None,
             clock_ahead: None,
             peer_reference: None,
-            counters: Counters::default(),
+            counters: Counters {
+                received: Flow(Traffic::new(now)),
+                sent: Flow(Traffic::new(now)),
+                feedback_lost: 0,
+                feedback_received: 0,
+            },
             connection: Connection::default(),
             drops: Drops::default(),
         }
@@ -436,18 +468,19 @@ impl WebRtcTransport {
         &mut self,
         now: Instant,
         out: &mut Outbox,
-        Plain { start, header_len, index, stamp, is_transport_wide, flow }: Plain,
+        Plain { start, header_len, index, stamp, is_transport_wide, flow, part }: Plain,
     ) -> bool {
         let (Some(srtp), Some(path)) = (&mut self.srtp, self.ice.selected()) else {
             out.abandon(start);
             return false;
         };
-        let (arena, _) = out.begin();
+        let (arena, end) = out.begin();
         if srtp.sender.protect_rtp(arena, start, header_len, index).is_err() {
             debug_assert!(false, "our own packet cannot be encrypted");
             out.abandon(start);
             return false;
         }
+        self.counters.sent.add(part, end - start);
         let bytes = self.finish(out, start, path, flow);
         if let Some(downlink) = &mut self.downlink {
             downlink.note_sent(now, is_transport_wide.then_some(stamp.transport_wide), bytes);
@@ -471,8 +504,7 @@ impl WebRtcTransport {
 
     fn finish(&mut self, out: &mut Outbox, start: usize, path: Path, flow: u32) -> usize {
         let (_, end) = out.begin();
-        self.counters.datagrams_sent += 1;
-        self.counters.bytes_sent += (end - start) as u64;
+        self.counters.sent.add(Part::Whole, end - start);
         out.commit(start, path, flow);
         end - start
     }
@@ -494,20 +526,29 @@ impl WebRtcTransport {
         }
     }
 
-    pub(crate) fn stats(&self) -> TransportStats {
+    /// Notes how much went by, for the rates; with every report.
+    pub(crate) fn note_traffic(&mut self, now: Instant) {
+        self.counters.received.0.note(now);
+        self.counters.sent.0.note(now);
+    }
+
+    pub(crate) fn stats(&self, now: Instant) -> TransportStats {
         TransportStats {
-            ice_connected: self.ice.is_connected(),
-            dtls_connected: self.srtp.is_some(),
+            ice: self.ice.state(),
+            dtls: match &self.srtp {
+                Some(_) => DtlsState::Connected,
+                None if self.dtls.is_started() => DtlsState::Connecting,
+                None => DtlsState::New,
+            },
+            local: self.ice.selected().map(|path| path.local),
             srtp_profile: self.srtp.as_ref().map(|srtp| match srtp.profile {
                 SrtpProfile::AeadAes128Gcm => "AEAD_AES_128_GCM",
                 SrtpProfile::AeadAes256Gcm => "AEAD_AES_256_GCM",
                 SrtpProfile::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
             }),
             paths: self.ice.paths().count(),
-            datagrams_received: self.counters.datagrams_received,
-            bytes_received: self.counters.bytes_received,
-            datagrams_sent: self.counters.datagrams_sent,
-            bytes_sent: self.counters.bytes_sent,
+            received: self.counters.received.stats(now),
+            sent: self.counters.sent.stats(now),
             unauthentic: self.drops.unauthentic,
             replayed: self.drops.replayed,
             unknown_ssrc: self.drops.unknown_ssrc,
@@ -516,6 +557,7 @@ impl WebRtcTransport {
             round_trip: self.round_trip,
             estimate: self.downlink.as_ref().map(|downlink| downlink.estimator.stats()),
             pacer_delay: self.downlink.as_ref().map(|downlink| downlink.pacer.delay()).unwrap_or_default(),
+            ..TransportStats::default()
         }
     }
 }

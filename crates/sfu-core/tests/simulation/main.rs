@@ -17,5 +17,6 @@ mod scores;
 mod silence;
 mod sim;
 mod simulcast;
+mod stats;
 mod strangers;
 mod viewport;

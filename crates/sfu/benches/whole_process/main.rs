@@ -106,7 +106,7 @@ type Viewer = (Peer, sfu::Consumer, sfu::WebRtcTransport);
 async fn sent(viewers: &[Viewer]) -> Result<u64, Box<dyn std::error::Error>> {
     let mut sum = 0;
     for (_, consumer, _) in viewers {
-        sum += consumer.stats().await?["packetsSent"].as_u64().unwrap_or_default();
+        sum += consumer.stats().await?[0]["packetsSent"].as_u64().unwrap_or_default();
     }
     Ok(sum)
 }

@@ -76,7 +76,7 @@ async fn dropping_a_consumer_stops_its_packets_and_no_others() {
     let ssrc = picture.ssrc;
     drop(picture.consumer);
     // The next command is answered after the close.
-    let stats = camera.producer.stats().await.expect("it is open");
+    let stats = camera.producer.stats().await.expect("it is open").swap_remove(0);
     assert_eq!(stats["consumers"], 0);
     stage.more(&sound, 2).await;
     let before = stage.peer(bob).packets(ssrc).count();

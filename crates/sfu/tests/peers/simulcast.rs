@@ -62,7 +62,7 @@ async fn prefers_each_layer_in_turn(by_rid: bool) {
     for layer in [0, 2, 1, 0, 1, 2] {
         picture.consumer.set_preferred_layers(layer, None).await.expect("it is open");
         sees_layer(&mut stage, &picture, layer).await;
-        assert_eq!(picture.consumer.stats().await.expect("it is open")["currentLayers"]["spatialLayer"], layer);
+        assert_eq!(picture.consumer.stats().await.expect("it is open")[0]["currentLayers"]["spatialLayer"], layer);
     }
     assert_seamless(&stage, &camera, &picture);
 }

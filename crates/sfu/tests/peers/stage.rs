@@ -271,7 +271,7 @@ impl Stage {
         let wanted = self.source(published, 0).sent.len() + count;
         self.until("packets sent", |stage| stage.source(published, 0).sent.len() >= wanted).await;
         self.until_async("packets received", async |_| {
-            let stats = published.producer.stats().await.expect("it is open");
+            let stats = published.producer.stats().await.expect("it is open").swap_remove(0);
             stats["streams"][0]["packetsReceived"].as_u64().expect("a number") as usize >= wanted
         })
         .await;

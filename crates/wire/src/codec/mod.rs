@@ -36,14 +36,19 @@ pub enum CodecKind {
 impl CodecKind {
     /// The codec of a MIME type such as `video/VP8`, whatever its case.
     pub fn from_mime(mime_type: &str) -> Option<Self> {
-        let known = [
-            ("audio/opus", Self::Opus),
-            ("video/vp8", Self::Vp8),
-            ("video/vp9", Self::Vp9),
-            ("video/h264", Self::H264),
-            ("video/av1", Self::Av1),
-        ];
-        known.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(mime_type)).map(|(_, kind)| kind)
+        let known = [Self::Opus, Self::Vp8, Self::Vp9, Self::H264, Self::Av1];
+        known.into_iter().find(|kind| kind.mime_type().eq_ignore_ascii_case(mime_type))
+    }
+
+    /// The codec's MIME type, spelled as it was registered.
+    pub fn mime_type(self) -> &'static str {
+        match self {
+            Self::Opus => "audio/opus",
+            Self::Vp8 => "video/VP8",
+            Self::Vp9 => "video/VP9",
+            Self::H264 => "video/H264",
+            Self::Av1 => "video/AV1",
+        }
     }
 }
 

@@ -805,7 +805,8 @@ export type Source = "mic" | "camera" | "screen" | "screen-audio";
  */
 export type StatsAnswer = { 
 /**
- * One object for each thing asked for.
+ * For each thing asked for one or more objects, told apart by `type`: `webrtc-transport`; `producer` and its streams as
+ * `inbound-rtp`; `consumer`, what it sends as `outbound-rtp`, and the stream that this is made of as `inbound-rtp`.
  */
 stats: unknown[], };
 

@@ -302,7 +302,8 @@ pub(crate) struct IceParametersAnswer {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 pub(crate) struct StatsAnswer {
-    /// One object for each thing asked for.
+    /// For each thing asked for one or more objects, told apart by `type`: `webrtc-transport`; `producer` and its streams as
+    /// `inbound-rtp`; `consumer`, what it sends as `outbound-rtp`, and the stream that this is made of as `inbound-rtp`.
     #[cfg_attr(test, ts(type = "unknown[]"))]
     pub(crate) stats: Vec<Value>,
 }

@@ -110,7 +110,8 @@ impl Rig {
     fn new(script: &Script) -> Self {
         let mode = script.mode;
         let spec = producer_spec(&mode);
-        let producer = Producer::new(Key::any(), Key::any(), &spec);
+        let start = crate::some_instant();
+        let producer = Producer::new(start, Key::any(), Key::any(), &spec);
         let spec = ConsumerSpec {
             id: ObjectId(3),
             producer: Key::any(),
@@ -129,10 +130,10 @@ impl Rig {
         let mut rig = Self {
             script: script.clone(),
             encoder: Encoder::new(mode),
-            consumer: Consumer::new(Key::any(), &producer, mode.codec, spec, first),
+            consumer: Consumer::new(start, Key::any(), &producer, spec, first),
             producer,
             viewer: Viewer::default(),
-            start: crate::some_instant(),
+            start,
             sent: 0,
             late: VecDeque::new(),
             damaged: BTreeSet::new(),

@@ -1,6 +1,6 @@
 //! One direction of a path through the network: delays, loses, repeats and reorders datagrams, all by one seed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -51,6 +51,44 @@ impl Conditions {
     }
 }
 
+/// What was handed to a link, and what of it was lost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    pub(crate) lost_packets: u64,
+    pub(crate) lost_bytes: u64,
+}
+
+impl Tally {
+    pub(crate) fn note(&mut self, bytes: usize, is_lost: bool) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+        self.lost_packets += u64::from(is_lost);
+        self.lost_bytes += if is_lost { bytes as u64 } else { 0 };
+    }
+
+    /// Packets that arrive.
+    pub(crate) fn arrived(&self) -> u64 {
+        self.packets - self.lost_packets
+    }
+
+    /// Their bytes.
+    pub(crate) fn arrived_bytes(&self) -> u64 {
+        self.bytes - self.lost_bytes
+    }
+
+    /// What came since `before`.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        Self {
+            packets: self.packets - before.packets,
+            bytes: self.bytes - before.bytes,
+            lost_packets: self.lost_packets - before.lost_packets,
+            lost_bytes: self.lost_bytes - before.lost_bytes,
+        }
+    }
+}
+
 /// One direction.
 pub(crate) struct Link {
     pub(crate) conditions: Conditions,
@@ -63,6 +101,11 @@ pub(crate) struct Link {
     pub(crate) lost: u64,
     /// What was handed in, where somebody listens: the newest [`MAX_TAPPED`].
     tapped: Option<VecDeque<Vec<u8>>>,
+    /// RTP and RTCP, and RTP by its stream.
+    pub(crate) media: Tally,
+    /// RTP and RTCP that the worker was handed.
+    pub(crate) delivered: Tally,
+    streams: BTreeMap<u32, Tally>,
     pub(crate) bottleneck: Option<Bottleneck>,
 }
 
@@ -75,6 +118,9 @@ impl Link {
             lose_next: Vec::new(),
             lost: 0,
             tapped: None,
+            media: Tally::default(),
+            delivered: Tally::default(),
+            streams: BTreeMap::new(),
             bottleneck: None,
         }
     }
@@ -94,8 +140,25 @@ impl Link {
         self.tapped.as_ref().expect("somebody listens")
     }
 
+    /// What was handed in of one stream.
+    pub(crate) fn stream(&self, ssrc: u32) -> Tally {
+        self.streams.get(&ssrc).copied().unwrap_or_default()
+    }
+
     /// When a datagram sent now arrives: never, once or twice.
     pub(crate) fn carry(&mut self, now: Instant, bytes: &[u8]) -> [Option<Instant>; 2] {
+        let arrivals = self.pass(now, bytes);
+        let (kind, is_lost) = (classify(bytes), arrivals == [None, None]);
+        if matches!(kind, PacketKind::Rtp | PacketKind::Rtcp) {
+            self.media.note(bytes.len(), is_lost);
+        }
+        if let (PacketKind::Rtp, Ok(header)) = (kind, RtpHeader::parse(bytes)) {
+            self.streams.entry(header.ssrc.get()).or_default().note(bytes.len(), is_lost);
+        }
+        arrivals
+    }
+
+    fn pass(&mut self, now: Instant, bytes: &[u8]) -> [Option<Instant>; 2] {
         let Conditions { delay, jitter, loss, reordering, duplication } = self.conditions;
         if let Some(tapped) = &mut self.tapped {
             if tapped.len() == MAX_TAPPED {

@@ -22,7 +22,7 @@ use wire::{PacketKind, classify};
 
 pub(crate) use self::bottleneck::{Bottleneck, Narrow};
 use self::clock::{Clock, UNIX_START};
-pub(crate) use self::link::{Conditions, Link};
+pub(crate) use self::link::{Conditions, Link, Tally};
 pub(crate) use self::peer::{Dialect, PeerId, SimPeer};
 
 /// The worker's address.
@@ -368,6 +368,11 @@ impl Sim {
         {
             let Some(Reverse(flight)) = self.flights.pop() else { break };
             if flight.to_worker {
+                if let (Some(id), PacketKind::Rtp | PacketKind::Rtcp) =
+                    (self.by_public.get(&flight.path.peer), classify(&flight.bytes))
+                {
+                    self.peers[id.0].up.delivered.note(flight.bytes.len(), false);
+                }
                 self.deliver_to_worker(flight.path, flight.bytes);
             } else {
                 self.deliver_to_peer(flight.path, flight.bytes);

@@ -4,6 +4,7 @@ use bot::{Media, MediaKind, OpusSettings, Quality, SendStats, SourceSpec, Stream
 use rand::RngExt;
 use sfu_core::{
     Command, CommandError, Consumer, ConsumerSpec, ConsumerStats, Key, Producer, ProducerSpec, ProducerStats, Reply,
+    TransportStats,
 };
 use wire::codec::CodecKind;
 use wire::{Rid, Ssrc};
@@ -216,6 +217,14 @@ impl Sim {
         match self.command(Command::ProducerStats { producer }) {
             Reply::ProducerStats(stats) => *stats,
             _ => unreachable!("ProducerStats is answered by ProducerStats"),
+        }
+    }
+
+    pub(crate) fn transport_stats(&mut self, id: PeerId) -> TransportStats {
+        let transport = self.peer(id).transport;
+        match self.command(Command::TransportStats { transport }) {
+            Reply::TransportStats(stats) => *stats,
+            _ => unreachable!("TransportStats is answered by TransportStats"),
         }
     }
 
