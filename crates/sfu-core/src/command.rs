@@ -18,6 +18,7 @@ use crate::router::Router;
 use crate::speaker::AudioLevels;
 use crate::stats::{ConsumerStats, Drops, ProducerStats, TransportStats};
 use crate::table::Key;
+use crate::trace::{TraceEvent, TraceKinds, TraceTarget, Traced};
 use crate::transport::{Credentials, RemoteDtls, WebRtcTransport};
 
 /// Name of an object across threads and on the wire; chosen by the driver, random, never reused.
@@ -188,6 +189,8 @@ pub enum Command {
     RequestKeyFrame { consumer: Key<Consumer> },
     /// Closes a consumer.
     CloseConsumer { consumer: Key<Consumer> },
+    /// Begins or ends to tell what happens to an object ([`EventKind::Trace`]).
+    Trace { target: TraceTarget, kinds: TraceKinds },
     /// What the worker dropped so far.
     Drops,
     /// Figures of a transport.
@@ -317,6 +320,8 @@ pub enum EventKind {
     ConsumerScore(ObjectId, u8, u8),
     /// The connection to the peer of a transport got better or worse.
     ConnectionQuality(ObjectId, ConnectionQuality),
+    /// Something happened to an object that is traced.
+    Trace(Traced, TraceEvent),
     /// The router itself is closed; nothing follows.
     RouterClosed,
 }

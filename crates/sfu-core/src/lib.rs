@@ -20,6 +20,7 @@ mod speaker;
 mod stats;
 mod table;
 mod timers;
+mod trace;
 mod transport;
 mod worker;
 
@@ -42,6 +43,7 @@ pub use router::Router;
 pub use speaker::{AudioLevels, MAX_AUDIO_LEVELS};
 pub use stats::{ConsumerStats, Drops, DtlsState, FlowStats, IceState, ProducerStats, StreamStats, TransportStats};
 pub use table::Key;
+pub use trace::{Direction, EstimateReason, TraceEvent, TraceKinds, TraceTarget, Traced};
 pub use transport::{
     Credentials, DtlsRole, FingerprintHash, MAX_CONSUMERS, MAX_PRODUCERS, RemoteDtls, WebRtcTransport,
 };

@@ -6,13 +6,14 @@ use wire::ExtSeqNo;
 
 use crate::command::{EventKind, ObjectId};
 use crate::congestion::Paced;
-use crate::consumer::{Admitted, As, Consumer};
+use crate::consumer::{Admitted, As, Consumer, LayersReason};
 use crate::outbox::{Outbox, Path};
-use crate::producer::{Arrived, Incoming, KeyFrameRequest, Producer, StoredPacket, Stream};
+use crate::producer::{Arrived, Incoming, KeyFrameRequest, Layer, Producer, StoredPacket, Stream};
 use crate::speaker::Speakers;
-use crate::table::Key;
+use crate::table::{Key, Table};
+use crate::trace::{self, Direction, TraceEvent, TraceKinds, Traced, Tracer};
 use crate::transport::{Part, Plain, Received, WebRtcTransport};
-use crate::worker::{Worker, arm};
+use crate::worker::{Events, Worker, arm};
 
 /// Packets that may wait for the end of a turn. Small, so that what was stored is still in the cache.
 pub(crate) const MAX_WAITING: usize = 16;
@@ -40,11 +41,13 @@ pub struct Router {
     pub(crate) observe_tick: Option<u64>,
     /// Where the one who leads the conversation publishes.
     pub(crate) led_from: Option<Key<WebRtcTransport>>,
+    pub(crate) tracer: Tracer,
 }
 
 impl Router {
     pub(crate) fn new(id: ObjectId) -> Self {
-        Self { id, transports: Vec::new(), speakers: Speakers::new(), observe_tick: None, led_from: None }
+        let speakers = Speakers::new();
+        Self { id, transports: Vec::new(), speakers, observe_tick: None, led_from: None, tracer: Tracer::default() }
     }
 }
 
@@ -92,6 +95,14 @@ impl Worker {
             (1, _) => 0,
             _ => target.stream,
         };
+        if producer.trace.has(TraceKinds::KEY_FRAME) {
+            let key_frame = producer.key_frame_at(target.stream, arrived);
+            let what = key_frame.map(|(ssrc, seq)| TraceEvent::KeyFrame { direction: Direction::In, ssrc, seq });
+            if let Some(what) = what {
+                let Self { routers, events, .. } = self;
+                trace::tell(now, (routers, events), producer.router, Traced::Producer(producer.id), what);
+            }
+        }
         if !target.is_rtx && producer.note_live(received_at, spatial) {
             self.aim_audience(now, target.producer);
         }
@@ -162,14 +173,17 @@ impl Worker {
                 };
                 let Some(admitted) = consumer.admit(stream, packet, &producer.streams) else { continue };
                 let Some(source) = producer.streams.get(usize::from(stream)) else { continue };
+                if consumer.trace.has(TraceKinds::KEY_FRAME) && producer.starts_key_frame(packet) {
+                    let (ssrc, seq) = (consumer.spec.ssrc.get(), admitted.seq.truncate().get());
+                    let what = TraceEvent::KeyFrame { direction: Direction::Out, ssrc, seq };
+                    trace::tell(now, (routers, events), consumer.router, Traced::Consumer(consumer.id), what);
+                }
                 if send_media(now, (key, &mut *consumer), transport, (stream, source, packet), admitted, out) {
                     arm(timers, consumer.transport, transport);
                 }
             }
-            if let Some((layer, reason)) = consumer.take_news(producer)
-                && let Some(router) = routers.get(producer.router)
-            {
-                events.push(router.id, EventKind::ConsumerLayers(consumer.id, layer, reason));
+            if let Some((layer, reason)) = consumer.take_news(producer) {
+                tell_layers(now, (routers, events), consumer, (layer, reason));
             }
         }
     }
@@ -220,10 +234,8 @@ impl Worker {
         let Some(consumer) = consumers.get_mut(key) else { return };
         let Some(producer) = producers.get(consumer.spec.producer) else { return };
         let awaited = consumer.awaited_stream();
-        if let Some((layer, reason)) = consumer.aim(producer)
-            && let Some(router) = routers.get(consumer.router)
-        {
-            events.push(router.id, EventKind::ConsumerLayers(consumer.id, layer, reason));
+        if let Some((layer, reason)) = consumer.aim(producer) {
+            tell_layers(now, (routers, events), consumer, (layer, reason));
         }
         // What it waited for already was asked for already.
         if consumer.awaited_stream() != awaited {
@@ -258,24 +270,48 @@ impl Worker {
     }
 
     /// Sends the key frame requests that were found to be due.
-    pub(crate) fn send_key_frame_requests(&mut self, out: &mut Outbox) {
+    pub(crate) fn send_key_frame_requests(&mut self, now: Instant, out: &mut Outbox) {
         while let Some((key, request)) = self.key_frames.pop() {
             let Some(transport) = self.transports.get_mut(key) else { continue };
             let sender = transport.rtcp_ssrc;
             let (arena, start) = out.begin();
-            match request {
-                KeyFrameRequest::Pli(media) => wire::rtcp::write_pli(arena, sender, media),
+            let direction = Direction::Out;
+            let (media, what) = match request {
+                KeyFrameRequest::Pli(media) => {
+                    wire::rtcp::write_pli(arena, sender, media);
+                    (media, TraceEvent::Pli { direction, ssrc: media.get() })
+                }
                 KeyFrameRequest::Fir(media, number) => {
                     wire::rtcp::write_fir(arena, sender, &[(media, number)]);
+                    (media, TraceEvent::Fir { direction, ssrc: media.get() })
                 }
-            }
+            };
             transport.send_rtcp(out, start, key.index());
+            if let Some(target) = transport.stream_of(media) {
+                self.trace_producer(now, target.producer, TraceKinds::PLI_FIR, what);
+            }
         }
     }
 
     /// The transport that a datagram's path belongs to.
     pub(crate) fn transport_at(&self, path: &Path) -> Option<Key<WebRtcTransport>> {
         self.by_path.get(path).copied()
+    }
+}
+
+/// Tells that another layer is sent than before, or none any more.
+fn tell_layers(
+    now: Instant,
+    (routers, events): (&mut Table<Router>, &mut Events),
+    consumer: &Consumer,
+    (current, reason): (Option<Layer>, LayersReason),
+) {
+    if let Some(router) = routers.get(consumer.router) {
+        events.push(router.id, EventKind::ConsumerLayers(consumer.id, current, reason));
+    }
+    if consumer.trace.has(TraceKinds::LAYERS) {
+        let what = TraceEvent::Layers { current, target: consumer.target_layer(), reason };
+        trace::tell(now, (routers, events), consumer.router, Traced::Consumer(consumer.id), what);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::congestion::Downlink;
 use crate::consumer::{As, Repeated, Stamp};
 use crate::outbox::Outbox;
 use crate::table::Key;
+use crate::trace::{Direction, TraceEvent, TraceKinds};
 use crate::transport::{ConsumerRef, Part, PeerReference, Plain, WebRtcTransport};
 use crate::worker::Worker;
 
@@ -33,7 +34,7 @@ impl Worker {
             };
             self.receive_report(now, key, &packet, out);
         }
-        self.send_key_frame_requests(out);
+        self.send_key_frame_requests(now, out);
         self.rearm(key);
     }
 
@@ -65,6 +66,7 @@ impl Worker {
                 if let Some(downlink) = &mut transport.downlink {
                     downlink.estimator.receive_feedback(now, feedback);
                     downlink.note_rate(now);
+                    self.trace_estimate(now, key, None);
                 }
             }
             RtcpPacket::Xr(report) => {
@@ -80,6 +82,7 @@ impl Worker {
                 downlink.estimator.receive_remb(remb.bitrate);
                 downlink.note_rate(now);
                 downlink.review_soon(now);
+                self.trace_estimate(now, key, None);
             }
             // A source description or a good-bye changes nothing that signalling does not say better.
             RtcpPacket::Sdes(_) | RtcpPacket::Bye(_) | RtcpPacket::Unknown { .. } => {}
@@ -165,6 +168,9 @@ impl Worker {
             consumer.key_frame_requests += 1;
             consumer.firs_received += u64::from(is_fir);
         }
+        let (direction, ssrc) = (Direction::In, media.get());
+        let what = if is_fir { TraceEvent::Fir { direction, ssrc } } else { TraceEvent::Pli { direction, ssrc } };
+        self.trace_consumer(now, target.consumer, TraceKinds::PLI_FIR, what);
         self.want_key_frames(now, target.consumer, true);
     }
 
@@ -177,15 +183,19 @@ impl Worker {
         if let Some(consumer) = self.consumers.get_mut(target.consumer) {
             consumer.nack_messages += 1;
         }
-        let mut lost_for_good = false;
+        let (mut lost_for_good, mut asked, mut sent) = (false, 0, 0);
         for seq in nack.seqs() {
             let answered = self.retransmit(now, key, target, seq, out);
+            (asked, sent) = (asked + 1, sent + u32::from(answered));
             lost_for_good |= !answered && self.is_lost_for_good(target, seq);
             if let Some(consumer) = self.consumers.get_mut(target.consumer) {
                 consumer.nacks_received += 1;
                 consumer.nacks_unanswered += u64::from(!answered);
             }
         }
+        let (ssrc, answered) = (nack.media.get(), Some(sent));
+        let what = TraceEvent::Nack { direction: Direction::In, ssrc, packets: asked, answered };
+        self.trace_consumer(now, target.consumer, TraceKinds::NACK, what);
         if lost_for_good {
             // The receiver would ask for one itself after seconds of standing still.
             self.want_key_frames(now, target.consumer, true);

@@ -14,6 +14,7 @@ use crate::consumer::Consumer;
 use crate::outbox::Outbox;
 use crate::producer::{Producer, Stream};
 use crate::table::{Key, Table};
+use crate::trace::{self, Direction, TraceEvent, TraceKinds, Traced};
 use crate::transport::WebRtcTransport;
 use crate::worker::Worker;
 
@@ -45,6 +46,7 @@ impl Worker {
             let spread = self.rng.random_range(0.5..1.5);
             transport.report_at = Some(now + REPORT_INTERVAL.mul_f64(spread));
             self.note_traffic(now, key);
+            self.trace_rtp(now, key);
             self.review_streams(now, key);
             self.send_sender_reports(now, key, out);
             self.send_receiver_reports(now, key, out);
@@ -55,7 +57,7 @@ impl Worker {
 
     /// Asks a publisher for what is missing, and for key frames that are due.
     fn send_repair(&mut self, now: Instant, key: Key<WebRtcTransport>, out: &mut Outbox) {
-        let Self { transports, producers, key_frames, asked, .. } = self;
+        let Self { transports, producers, routers, events, key_frames, asked, .. } = self;
         let Some(transport) = transports.get_mut(key) else { return };
         let round_trip = transport.round_trip();
         for index in 0..transport.producers.len() {
@@ -68,12 +70,17 @@ impl Worker {
                     let (sender, (arena, start)) = (transport.rtcp_ssrc, out.begin());
                     write_nack(arena, sender, media, asked.iter().copied());
                     transport.send_rtcp(out, start, key.index());
+                    if producer.trace.has(TraceKinds::NACK) {
+                        let (ssrc, packets) = (media.get(), asked.len() as u32);
+                        let what = TraceEvent::Nack { direction: Direction::Out, ssrc, packets, answered: None };
+                        trace::tell(now, (routers, events), producer.router, Traced::Producer(producer.id), what);
+                    }
                 }
                 let request = stream.due_key_frame_request(now);
                 key_frames.extend(request.map(|request| (key, request)));
             }
         }
-        self.send_key_frame_requests(out);
+        self.send_key_frame_requests(now, out);
         self.plan_repair(key);
     }
 

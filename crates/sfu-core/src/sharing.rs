@@ -10,6 +10,7 @@ use crate::outbox::Outbox;
 use crate::producer::{Layer, Producer};
 use crate::router::send_now;
 use crate::table::Key;
+use crate::trace::EstimateReason;
 use crate::transport::{Part, Plain, WebRtcTransport};
 use crate::worker::Worker;
 
@@ -47,7 +48,11 @@ impl Worker {
         let Some(downlink) = &mut transport.downlink else { return };
         let reviews = downlink.take_review(now, has_consumers);
         if reviews {
+            let before = downlink.estimator.rate();
             downlink.estimator.handle_timeout(now);
+            if downlink.estimator.rate() != before {
+                self.trace_estimate(now, key, Some(EstimateReason::Silence));
+            }
             self.share_out(now, key);
         }
         self.send_paced(now, key, out);
@@ -133,6 +138,7 @@ impl Worker {
             let Some(consumer) = self.consumers.get_mut(claim.key) else { continue };
             consumer.raising.note(now, available, claim.is_raised(), claim.is_lowered());
             if consumer.set_share(share) {
+                self.trace_share(now, claim.key, share);
                 self.aim(now, claim.key);
             }
         }

@@ -22,9 +22,10 @@ use crate::consumer::{Consumer, Share, View};
 use crate::outbox::{Outbox, Path};
 use crate::producer::{KeyFrameRequest, Layer, Producer};
 use crate::router::{MAX_WAITING, Router, Waiting};
-use crate::stats::Drops;
+use crate::stats::{Drops, DtlsState};
 use crate::table::{Key, Table};
 use crate::timers::Timers;
+use crate::trace::{TraceEvent, TraceKinds};
 use crate::transport::{
     Checked, Credentials, DtlsEvent, DtlsSession, DtlsShared, Ice, Part, RemoteDtls, WebRtcTransport,
 };
@@ -166,7 +167,7 @@ impl Worker {
             _ => self.receive_dtls(now, key, bytes, out),
         }
         if !self.key_frames.is_empty() {
-            self.send_key_frame_requests(out);
+            self.send_key_frame_requests(now, out);
         }
     }
 
@@ -250,7 +251,7 @@ impl Worker {
             return;
         }
         let Some(transport) = self.transports.get_mut(key) else { return };
-        let was_connected = transport.is_connected();
+        let (was_connected, ice_before) = (transport.is_connected(), transport.ice.state());
         let (arena, start) = out.begin();
         let checked = transport.ice.receive_check(now, path, &message, arena);
         out.commit(start, path, key.index());
@@ -269,6 +270,7 @@ impl Worker {
                     let old = transport.ice.finish_restart();
                     old.map(|ufrag| self.by_ufrag.remove(&ufrag));
                 }
+                self.trace_ice(now, key, ice_before);
                 if added && !was_connected {
                     self.poll_dtls(now, key, out);
                 }
@@ -330,20 +332,25 @@ impl Worker {
         let Some(transport) = self.transports.get(key) else { return };
         let id = transport.id;
         let consumers = transport.consumers.clone();
+        self.trace_transport(now, key, TraceKinds::CONNECTION, TraceEvent::Dtls(DtlsState::Connected));
+        let Some(transport) = self.transports.get(key) else { return };
         if let Some(router) = self.routers.get(transport.router) {
             self.events.push(router.id, EventKind::TransportConnected(id));
         }
         for consumer in consumers {
             self.want_key_frames(now, consumer, false);
         }
-        self.send_key_frame_requests(out);
+        self.send_key_frame_requests(now, out);
     }
 
     fn expire_paths(&mut self, now: Instant, key: Key<WebRtcTransport>) {
         let Some(transport) = self.transports.get_mut(key) else { return };
+        let before = transport.ice.state();
         while let Some(path) = transport.ice.expire(now) {
             self.by_path.remove(&path);
         }
+        self.trace_ice(now, key, before);
+        let Some(transport) = self.transports.get(key) else { return };
         if transport.ice.consent_ends_at().is_some_and(|at| at <= now) {
             self.close_transport_itself(key, CloseReason::ConsentLost);
         }
@@ -421,12 +428,13 @@ impl Worker {
                 self.close_consumer(consumer, false);
                 Reply::Done
             }
+            Command::Trace { target, kinds } => self.trace(target, kinds)?,
             Command::Drops => Reply::Drops(self.drops),
             Command::TransportStats { transport } => self.transport_stats(now, transport)?,
             Command::ProducerStats { producer } => self.producer_stats(now, producer)?,
             Command::ConsumerStats { consumer } => self.consumer_stats(now, consumer)?,
         };
-        self.send_key_frame_requests(out);
+        self.send_key_frame_requests(now, out);
         Ok(reply)
     }
 
@@ -436,7 +444,8 @@ impl Worker {
         let ice = Ice::new(credentials.clone(), self.consent_timeout);
         let dtls = DtlsSession::new(self.dtls.clone());
         let rtcp_ssrc = Ssrc::new(self.rng.random());
-        let transport = WebRtcTransport::new(now, id, router, (ice, dtls), rtcp_ssrc);
+        let mut transport = WebRtcTransport::new(now, id, router, (ice, dtls), rtcp_ssrc);
+        transport.trace = self.traced_in(router);
         let key = self.transports.insert(transport);
         self.by_ufrag.insert(credentials.ufrag.clone(), key);
         if let Some(router) = self.routers.get_mut(router) {
@@ -467,6 +476,7 @@ impl Worker {
             return Err(CommandError::AlreadyConnected);
         }
         transport.dtls.start(now, remote);
+        self.trace_transport(now, key, TraceKinds::CONNECTION, TraceEvent::Dtls(DtlsState::Connecting));
         self.poll_dtls(now, key, out);
         self.rearm(key);
         Ok(Reply::Done)
@@ -487,8 +497,11 @@ impl Worker {
         let epoch = self.epoch;
         let transport = self.transports.get_mut(key).ok_or(CommandError::NoTransport)?;
         transport.check_producer(spec)?;
-        let producer = self.producers.insert(Producer::new(now, transport.router, key, spec));
+        let (router, producer) =
+            (transport.router, self.producers.insert(Producer::new(now, transport.router, key, spec)));
         transport.add_producer(producer, spec, epoch);
+        let kinds = self.traced_in(router);
+        self.producers.get_mut(producer).into_iter().for_each(|producer| producer.trace = kinds);
         self.update_microphone(producer);
         Ok(Reply::Producer(producer))
     }
@@ -522,6 +535,7 @@ impl Worker {
             // The smallest is there soonest; what more the link carries is found out in this turn.
             consumer.set_share(Share::UpTo(Layer { spatial: 0, temporal: u8::MAX }));
         }
+        consumer.trace = self.routers.get(transport.router).map(|router| router.tracer.kinds).unwrap_or_default();
         let producer_paused = producer.paused;
         let consumer = self.consumers.insert(consumer);
         producer.audience.push(consumer);

@@ -92,7 +92,7 @@ impl Consumer {
         self.0.key
     }
 
-    async fn tell(&self, command: Command) -> Result<Reply, WorkerError> {
+    pub(crate) async fn tell(&self, command: Command) -> Result<Reply, WorkerError> {
         self.0.transport.link().tell(self.0.guard.of(), command).await
     }
 

@@ -13,6 +13,7 @@ mod producer;
 mod router;
 mod stats;
 mod thread;
+mod trace;
 mod transport;
 mod workers;
 
@@ -22,8 +23,10 @@ pub use id::{ConsumerId, ProducerId, RouterId, TransportId};
 pub use producer::{Encoding, Producer, can_consume};
 pub use router::{Router, RouterEvent, RouterEvents, WebRtcTransportOptions};
 pub use sfu_core::{
-    Bandwidth, BandwidthState, BitrateLimits, CloseReason, CommandError, ConnectionQuality, Drops, Layer, LayersReason,
+    Bandwidth, BandwidthState, BitrateLimits, CloseReason, CommandError, ConnectionQuality, Direction, Drops,
+    EstimateReason, Layer, LayersReason, TraceEvent, TraceKinds,
 };
+pub use trace::Traced;
 pub use transport::{ConsumerOptions, ProducerOptions, Tile, WebRtcTransport};
 pub use wire::ortc;
 pub use wire::ortc::{

@@ -86,8 +86,11 @@ impl Producer {
     }
 
     async fn set_paused(&self, paused: bool) -> Result<(), WorkerError> {
-        let command = Command::PauseProducer { producer: self.0.key, paused };
-        self.0.transport.link().tell(self.0.guard.of(), command).await.map(drop)
+        self.tell(Command::PauseProducer { producer: self.0.key, paused }).await.map(drop)
+    }
+
+    pub(crate) async fn tell(&self, command: Command) -> Result<Reply, WorkerError> {
+        self.0.transport.link().tell(self.0.guard.of(), command).await
     }
 
     /// Its figures: of itself, and of each stream that has brought something.
@@ -95,8 +98,7 @@ impl Producer {
     /// # Errors
     /// When it is closed.
     pub async fn stats(&self) -> Result<Vec<Value>, WorkerError> {
-        let command = Command::ProducerStats { producer: self.0.key };
-        match self.0.transport.link().tell(self.0.guard.of(), command).await? {
+        match self.tell(Command::ProducerStats { producer: self.0.key }).await? {
             Reply::ProducerStats(figures) => Ok(stats::producer(&self.0.id, &figures)),
             _ => unreachable!("ProducerStats is answered by ProducerStats"),
         }

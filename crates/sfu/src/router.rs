@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rand::RngExt;
-use sfu_core::{Bandwidth, CloseReason, Command, ConnectionQuality, Key, Layer, LayersReason, Reply};
+use sfu_core::{Bandwidth, CloseReason, Command, ConnectionQuality, Key, Layer, LayersReason, Reply, TraceEvent};
 use tokio::sync::mpsc;
 use wire::ortc::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, RtpCapabilities};
 
@@ -12,10 +12,11 @@ use crate::candidates::Candidates;
 use crate::error::WorkerError;
 use crate::id::{self, ConsumerId, ProducerId, RouterId, TransportId};
 use crate::link::{Guard, Incarnation, Link};
+use crate::trace::Traced;
 use crate::transport::WebRtcTransport;
 
 /// Events of one router that may wait to be taken: every object of two full rooms closing at once.
-const MAX_EVENTS: usize = 16_384;
+pub(crate) const MAX_EVENTS: usize = 16_384;
 
 /// Something happened in a router that nobody asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +100,13 @@ pub enum RouterEvent {
         transport: TransportId,
         /// How it is now.
         quality: ConnectionQuality,
+    },
+    /// Something happened to an object that is traced.
+    Trace {
+        /// To which.
+        of: Traced,
+        /// What.
+        what: TraceEvent,
     },
     /// The worker failed: every object of this router is gone, make a new router.
     WorkerDied,
@@ -219,6 +227,14 @@ impl Router {
     pub async fn set_loudest(&self, count: u8) -> Result<(), WorkerError> {
         let command = Command::SetLoudest { router: self.0.key, count };
         self.0.link.tell(self.incarnation(), command).await.map(drop)
+    }
+
+    pub(crate) fn key(&self) -> Key<sfu_core::Router> {
+        self.0.key
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.0.link
     }
 
     pub(crate) fn incarnation(&self) -> Incarnation {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use crate::link::{Answer, Incarnation, Inlet, Load, Request, Undo};
-use crate::router::RouterEvent;
+use crate::router::{MAX_EVENTS, RouterEvent};
 
 /// Datagrams taken from one socket in one turn.
 const RECEIVE_BATCH: usize = 64;
@@ -246,6 +246,13 @@ impl Thread {
                 }
                 EventKind::ConnectionQuality(id, quality) => {
                     RouterEvent::ConnectionQuality { transport: id.into(), quality }
+                }
+                EventKind::Trace(of, what) => {
+                    // Whoever does not keep up with them loses traces, and nothing else.
+                    if self.subscribers[index].events.capacity() < MAX_EVENTS / 2 {
+                        continue;
+                    }
+                    RouterEvent::Trace { of: of.into(), what }
                 }
                 EventKind::RouterClosed => {
                     // Its stream of events ends when the sender is dropped here.

@@ -107,7 +107,11 @@ impl WebRtcTransport {
         &self.0.router
     }
 
-    fn of(&self) -> Incarnation {
+    pub(crate) fn key(&self) -> Key<sfu_core::WebRtcTransport> {
+        self.0.key
+    }
+
+    pub(crate) fn of(&self) -> Incarnation {
         self.0.guard.of()
     }
 

@@ -13,6 +13,7 @@ use super::probe::{Probe, Prober, Shown};
 use super::sent::{PacketResult, ProbeId, SentHistory};
 use super::standing::{Advice, StandingQueue};
 use super::trendline::{Trendline, Usage};
+use crate::trace::EstimateReason;
 
 /// Without feedback for this long, though something was sent, less is sent; and each time so long again.
 const FEEDBACK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -93,6 +94,8 @@ pub(crate) struct Estimator {
     noted_rate: u64,
     /// Last feedback, or step down without one.
     heard_at: Option<Instant>,
+    /// When a probe showed last that more fits.
+    shown_at: Option<Instant>,
 }
 
 impl Estimator {
@@ -114,6 +117,7 @@ impl Estimator {
             results: Vec::with_capacity(USUAL_RESULTS),
             noted_rate: limits.start,
             heard_at: None,
+            shown_at: None,
         }
     }
 
@@ -128,6 +132,18 @@ impl Estimator {
     pub(crate) fn set_wanted(&mut self, bits: u64) {
         let rate = self.rate();
         self.prober.set_wanted(bits.min(self.limits.max), rate);
+    }
+
+    /// Why the rate is what it is since the feedback of `now`.
+    pub(crate) fn reason(&self, now: Instant) -> EstimateReason {
+        let rate = Some(self.rate());
+        match () {
+            () if self.loss.rate() == rate => EstimateReason::Loss,
+            () if self.drain == rate => EstimateReason::Delay,
+            () if self.remb == rate => EstimateReason::Viewer,
+            () if self.shown_at == Some(now) => EstimateReason::Probe,
+            () => EstimateReason::Delay,
+        }
     }
 
     /// Whether the link never showed that it carries no more.
@@ -234,6 +250,7 @@ impl Estimator {
     /// Believes what a burst showed: more than was known, or that all that was reckoned with is not there.
     fn take_shown(&mut self, now: Instant, shown: Shown, acknowledged: Option<u64>) {
         let rate = self.aimd.rate();
+        self.shown_at = Some(now);
         if shown.rate > rate {
             self.aimd.set_rate(shown.rate);
             self.prober.note_believed(now, shown.rate);

@@ -36,6 +36,7 @@ use crate::rate::Rates;
 use crate::router::Router;
 use crate::stats::ConsumerStats;
 use crate::table::Key;
+use crate::trace::TraceKinds;
 use crate::transport::WebRtcTransport;
 
 /// A jump of the incoming number by more than this is a new start: it is not shown to the receiver.
@@ -139,6 +140,7 @@ pub struct Consumer {
     selection: Selection,
     wish: Wish,
     paused: bool,
+    pub(crate) trace: TraceKinds,
     /// The scores that were told: its own and its stream's.
     scores: Option<(u8, u8)>,
     /// What the driver was told of the layer that is sent.
@@ -190,6 +192,7 @@ impl Consumer {
             selection: Selection::new(producer.shape()),
             wish: Wish::default(),
             paused: spec.paused,
+            trace: TraceKinds::NONE,
             scores: None,
             told: None,
             numbering: Numbering::new(first_seq),
@@ -458,6 +461,12 @@ impl Consumer {
         (self.packets_sent, self.bytes_sent)
     }
 
+    /// Packets, bytes, and bits a second lately.
+    pub(crate) fn traffic(&self, now: Instant) -> [u64; 3] {
+        let [bit_rate] = self.rate.since(now, [self.rtp_bytes_sent]);
+        [self.packets_sent, self.rtp_bytes_sent, bit_rate]
+    }
+
     /// Notes how much was sent, for the rate; with every report.
     pub(crate) fn note_traffic(&mut self, now: Instant) {
         self.rate.note(now, [self.rtp_bytes_sent]);
@@ -503,7 +512,7 @@ impl Consumer {
             packets_sent: self.packets_sent,
             bytes_sent: self.bytes_sent,
             rtp_bytes_sent: self.rtp_bytes_sent,
-            bit_rate: self.rate.since(now, [self.rtp_bytes_sent])[0],
+            bit_rate: self.traffic(now)[2],
             packets_retransmitted: self.packets_retransmitted,
             packets_repaired: self.packets_repaired,
             nack_messages: self.nack_messages,

@@ -19,6 +19,7 @@ pub(crate) use nack::MAX_PER_NACK;
 use stream::layer_index;
 pub(crate) use stream::{Arrived, Incoming, KeyFrameRequest, Stream};
 use wanted::Wanted;
+use wire::Ssrc;
 use wire::codec::CodecKind;
 use wire::ortc::SpatialDependency;
 
@@ -29,6 +30,7 @@ use crate::router::Router;
 use crate::speaker::MicId;
 use crate::stats::{ProducerStats, StreamStats};
 use crate::table::Key;
+use crate::trace::TraceKinds;
 use crate::transport::WebRtcTransport;
 
 /// Streams of one producer: three simulcast layers are usual, four are allowed.
@@ -65,6 +67,7 @@ pub struct Producer {
     pub(crate) microphone: Option<MicId>,
     /// Whether the last packet of the microphone was for its audience.
     pub(crate) is_heard: bool,
+    pub(crate) trace: TraceKinds,
 }
 
 /// When a spatial layer was heard last.
@@ -101,6 +104,7 @@ impl Producer {
             is_microphone: spec.is_microphone,
             microphone: None,
             is_heard: true,
+            trace: TraceKinds::NONE,
         }
     }
 
@@ -181,6 +185,19 @@ impl Producer {
     pub(crate) fn take_new_scores(&mut self) -> Option<Scores> {
         let scores = Scores::new((0..self.streams.len()).map(|index| self.score(index as u8)));
         (std::mem::replace(&mut self.scores, scores) != scores).then_some(scores)
+    }
+
+    /// Whether a decoder of a picture can start at this packet.
+    pub(crate) fn starts_key_frame(&self, packet: &StoredPacket<'_>) -> bool {
+        self.kind == MediaKind::Video && packet.meta.starts_key_frame
+    }
+
+    /// SSRC and number of what arrived, if a key frame begins with it.
+    pub(crate) fn key_frame_at(&self, stream: u8, arrived: Arrived) -> Option<(u32, u16)> {
+        let Arrived::Packet(seq) = arrived else { return None };
+        let stream = self.streams.get(usize::from(stream))?;
+        let is_key_frame = self.starts_key_frame(&stream.packet(seq)?);
+        is_key_frame.then_some((stream.ssrc.map_or(0, Ssrc::get), seq.truncate().get()))
     }
 
     pub(crate) fn shape(&self) -> Shape {

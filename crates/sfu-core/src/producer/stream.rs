@@ -472,6 +472,11 @@ impl Stream {
         self.rates_of_rtp.since(now, self.rtp_bytes)
     }
 
+    /// SSRC, and packets, bytes, and bits a second lately; `None` before its first packet.
+    pub(crate) fn traffic(&self, now: Instant) -> Option<(u32, [u64; 3])> {
+        Some((self.ssrc?.get(), [self.received, self.rtp_bytes.iter().sum(), self.layer_rates(now).iter().sum()]))
+    }
+
     /// Its figures, but for those that its producer knows.
     pub(crate) fn stats(&self, now: Instant, layers: Vec<(Layer, u64)>) -> StreamStats {
         let firs = if self.pli { 0 } else { self.key_frame_requests };

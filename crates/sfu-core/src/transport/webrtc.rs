@@ -21,6 +21,7 @@ use crate::rate::Traffic;
 use crate::router::Router;
 use crate::stats::{Drops, DtlsState, FlowStats, TransportStats};
 use crate::table::Key;
+use crate::trace::TraceKinds;
 
 /// Producers on one transport: microphone, camera, screen with its sound, and room to grow.
 pub const MAX_PRODUCERS: usize = 16;
@@ -173,6 +174,9 @@ pub struct WebRtcTransport {
     pub(crate) peer_reference: Option<PeerReference>,
     pub(crate) counters: Counters,
     pub(crate) connection: Connection,
+    pub(crate) trace: TraceKinds,
+    /// The estimate that was traced last, in bits a second.
+    pub(crate) traced_estimate: u64,
     drops: Drops,
 }
 
@@ -216,6 +220,8 @@ impl WebRtcTransport {
                 feedback_received: 0,
             },
             connection: Connection::default(),
+            trace: TraceKinds::NONE,
+            traced_estimate: 0,
             drops: Drops::default(),
         }
     }

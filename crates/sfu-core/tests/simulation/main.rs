@@ -19,4 +19,5 @@ mod sim;
 mod simulcast;
 mod stats;
 mod strangers;
+mod trace;
 mod viewport;

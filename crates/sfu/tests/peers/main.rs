@@ -14,4 +14,5 @@ mod reports;
 mod simulcast;
 mod speaking;
 mod stage;
+mod tracing;
 mod workers;
