@@ -93,7 +93,7 @@ impl Server {
             source,
         })?;
         let bell = Arc::new(Bell::default());
-        let rooms = Registry::seeded(&config.limits, &workers, &bell);
+        let rooms = Registry::seeded(&config, &workers, &bell);
         if config.jwt_secret.is_none() {
             info!("No STUDYHALL_JWT_SECRET is set: tokens are signed with a new secret and end with this process");
         }

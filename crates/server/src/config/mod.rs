@@ -44,6 +44,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Prefix>,
     /// What nobody may exceed.
     pub limits: Limits,
+    /// Rooms whose media are traced into the log, by their ids.
+    pub trace_rooms: Vec<String>,
     /// What is logged.
     pub log: String,
 }
@@ -198,6 +200,9 @@ impl Config {
                 "a comma-separated list of IP addresses or prefixes such as 10.0.0.0/8",
             )?,
             limits: Limits::from_sources(sources)?,
+            trace_rooms: sources
+                .find("STUDYHALL_TRACE_ROOM")
+                .list(room_id, "a comma-separated list of room ids such as study-room-1")?,
             log: sources.find("STUDYHALL_LOG").read(log_filter, "a filter such as info,sfu=debug")?,
         })
     }
@@ -315,6 +320,10 @@ fn origin(text: &str) -> Option<String> {
         Some(port) if port == default_port => Some(format!("{scheme}://{}", authority.host())),
         _ => Some(text),
     }
+}
+
+fn room_id(text: &str) -> Option<String> {
+    crate::room::is_room_id(text).then(|| text.to_owned())
 }
 
 fn log_filter(text: &str) -> Option<String> {

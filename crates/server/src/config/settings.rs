@@ -84,6 +84,8 @@ const PUBLIC: &[Setting] = settings![
         "Media events of one participant at once";
     "other-events-per-10s", "STUDYHALL_OTHER_EVENTS_PER_10S", None, "COUNT", "50",
         "Other events of one participant in ten seconds, and at once";
+    "trace-room", "STUDYHALL_TRACE_ROOM", None, "ROOMS", "",
+        "Rooms whose media are traced into the log, by their ids with commas between, such as study-room-1";
     "log", "STUDYHALL_LOG", Some("RUST_LOG"), "FILTER", "info",
         "What is logged: error, warn, info, debug, trace, or per module as in info,sfu=debug";
 ];

@@ -33,6 +33,18 @@ fn with_nothing_set_everything_has_its_default() {
 }
 
 #[test]
+fn rooms_to_trace_are_named_by_their_ids() {
+    let traced = |value| load(&["--trace-room", value], &[], "").map(|loaded| loaded.config.trace_rooms);
+    assert_eq!(traced("study-room-1, study-room-7").unwrap(), ["study-room-1", "study-room-7"]);
+    assert_eq!(
+        load(&[], &[("STUDYHALL_TRACE_ROOM", "study-room-2")], "").unwrap().config.trace_rooms,
+        ["study-room-2"]
+    );
+    let refused = traced("Study Room 1").unwrap_err().to_string();
+    assert!(refused.contains("--trace-room") && refused.contains("study-room-1"), "{refused}");
+}
+
+#[test]
 fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let port = |flags, environment, file| load(flags, environment, file).unwrap().config.port;
     assert_eq!(port(&[], &[], "PORT=3"), 3);

@@ -29,6 +29,7 @@ async fn follow(room: Weak<Room>, router: RouterId, mut events: RouterEvents) {
         match event {
             RouterEvent::TransportConnected { transport } => room.transport_connected(&transport),
             RouterEvent::TransportClosed { transport, reason } => {
+                room.trace_closed(&transport, &reason);
                 room.transport_closed(&transport, &reason);
             }
             RouterEvent::ProducerClosed { producer } => room.producer_closed(&producer),
@@ -43,6 +44,7 @@ async fn follow(room: Weak<Room>, router: RouterId, mut events: RouterEvents) {
                 room.consumer_score(&consumer, score, producer_score);
             }
             RouterEvent::ConnectionQuality { transport, quality } => room.connection(&transport, quality.into()),
+            RouterEvent::Trace { of, what } => room.trace(&of, what),
             RouterEvent::WorkerDied => break,
             _ => {}
         }

@@ -8,6 +8,7 @@ mod media;
 mod registry;
 mod seat;
 mod state;
+mod trace;
 
 use std::collections::HashMap;
 use std::mem;
@@ -20,7 +21,7 @@ use sfu::{
 use tracing::{info, warn};
 
 pub(crate) use media::{Counts, Shown, TransportViewport};
-pub(crate) use registry::Registry;
+pub(crate) use registry::{Registry, is_room_id};
 pub(crate) use seat::{Outlet, Seat};
 pub(crate) use state::{ParticipantId, ProducerFacts};
 
@@ -37,11 +38,19 @@ pub(crate) struct Room {
     id: String,
     /// Microphones that are heard at a time; 0: all.
     loudest: u8,
+    /// Whether what happens to its media goes into the log.
+    is_traced: bool,
     workers: Arc<Workers>,
     bell: Arc<Bell>,
     inner: Mutex<Inner>,
     /// Held while a router is made, so that two who come at once do not make two.
     making_router: tokio::sync::Mutex<()>,
+}
+
+/// What the configuration says of a room.
+struct RoomOptions {
+    loudest: u8,
+    is_traced: bool,
 }
 
 struct Inner {
@@ -72,11 +81,12 @@ pub(crate) struct Consumable {
 }
 
 impl Room {
-    fn new(state: State, loudest: u8, workers: Arc<Workers>, bell: Arc<Bell>) -> Arc<Self> {
+    fn new(state: State, options: RoomOptions, workers: Arc<Workers>, bell: Arc<Bell>) -> Arc<Self> {
         let id = state.info().id;
         let inner = Inner { state, seats: HashMap::new(), router: None };
         let making_router = tokio::sync::Mutex::new(());
-        Arc::new(Self { id, loudest, workers, bell, inner: Mutex::new(inner), making_router })
+        let RoomOptions { loudest, is_traced } = options;
+        Arc::new(Self { id, loudest, is_traced, workers, bell, inner: Mutex::new(inner), making_router })
     }
 
     /// Its name in addresses.
@@ -164,6 +174,7 @@ impl Room {
         }
         let (router, events) = self.workers.create_router().await?;
         router.set_loudest(self.loudest).await?;
+        self.begin_trace(&router).await?;
         let following = Following::start(Arc::downgrade(self), router.id().clone(), events);
         let mut inner = self.lock();
         if inner.seats.is_empty() {

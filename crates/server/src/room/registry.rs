@@ -4,16 +4,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sfu::Workers;
+use tracing::warn;
 
-use super::Room;
 use super::state::State;
-use crate::config::Limits;
+use super::{Room, RoomOptions};
+use crate::config::Config;
 use crate::error::{Code, Refusal};
 use crate::signal::lobby::Bell;
 use crate::signal::messages::RoomInfo;
 
 /// Longest room id: a slug, `[a-z0-9-]{1,64}`.
 const MAX_ROOM_ID: usize = 64;
+
+/// Whether a room can be called so.
+pub(crate) fn is_room_id(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= MAX_ROOM_ID
+        && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
 
 /// All rooms.
 pub(crate) struct Registry {
@@ -24,16 +32,22 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// "Study Room 1" to as many as there shall be.
-    pub(crate) fn seeded(limits: &Limits, workers: &Arc<Workers>, bell: &Arc<Bell>) -> Self {
+    pub(crate) fn seeded(config: &Config, workers: &Arc<Workers>, bell: &Arc<Bell>) -> Self {
+        let limits = &config.limits;
         let rooms: Vec<_> = (1..=limits.rooms)
             .map(|number| {
                 let id = format!("study-room-{number}");
                 let name = format!("Study Room {number}");
+                let options = RoomOptions { loudest: limits.loudest, is_traced: config.trace_rooms.contains(&id) };
                 let state = State::new(id, name, String::new(), limits.room_capacity);
-                Room::new(state, limits.loudest, Arc::clone(workers), Arc::clone(bell))
+                Room::new(state, options, Arc::clone(workers), Arc::clone(bell))
             })
             .collect();
-        let by_id = rooms.iter().enumerate().map(|(index, room)| (room.id().to_owned(), index)).collect();
+        let by_id: HashMap<_, _> =
+            rooms.iter().enumerate().map(|(index, room)| (room.id().to_owned(), index)).collect();
+        for room in config.trace_rooms.iter().filter(|room| !by_id.contains_key(*room)) {
+            warn!(room, "there is no such room to be traced");
+        }
         Self { rooms, by_id }
     }
 
@@ -42,10 +56,7 @@ impl Registry {
     /// # Errors
     /// When it cannot be an id, or there is no such room.
     pub(crate) fn find(&self, id: &str) -> Result<&Arc<Room>, Refusal> {
-        let is_slug = !id.is_empty()
-            && id.len() <= MAX_ROOM_ID
-            && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !is_slug {
+        if !is_room_id(id) {
             return Err(Refusal::bad_request(
                 "roomId: a room id has 1 to 64 characters, each a small letter, a digit or a hyphen.",
             ));

@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 
 use super::client::{BOTH, Client, Heard, Transport};
 use super::harness::{TestServer, request, soon, start};
+use super::peer::Peer;
 
 #[tokio::test]
 async fn clients_are_told_before_the_server_stops() {
@@ -113,6 +114,30 @@ fn env_file() -> String {
          STUDYHALL_WORKERS=2\nPORT=0\n",
         port + 1
     )
+}
+
+#[tokio::test]
+async fn what_happens_in_a_traced_room_is_in_the_log_without_names_and_addresses() {
+    let mut program = Program::start(&["--trace-room", "study-room-2,nowhere"], &env_file());
+    program.says("there is no such room to be traced").await;
+    let port = program.port().await;
+    let server = TestServer::of(format!("127.0.0.1:{port}").parse().unwrap());
+    let untraced = Client::join(&server, "Carol", "study-room-1").await;
+    let _unseen = Peer::speak(&untraced, -20).await;
+    let mut bob = Client::join(&server, "Bob", "study-room-2").await;
+    let alice = Client::join(&server, "Alice", "study-room-2").await;
+    let joined = bob.event("user-joined").await;
+    let participant = joined["participant"]["id"].as_str().unwrap().to_owned();
+    let (peer, producer) = Peer::speak(&alice, -20).await;
+    for part in ["trace: ice completed", "trace: dtls connected", "trace: rtp in ssrc="] {
+        let line = program.says(part).await;
+        assert!(line.contains("study-room-2") && line.contains(&participant), "{line}");
+    }
+    assert!(program.log.last().unwrap().contains(producer.as_str().unwrap()), "{:?}", program.log.last());
+    drop(peer);
+    for line in program.log.iter().filter(|line| line.contains("trace: ")) {
+        assert!(!["study-room-1", "Alice", "127.0.0.1", "::"].iter().any(|part| line.contains(part)), "{line}");
+    }
 }
 
 #[tokio::test]
