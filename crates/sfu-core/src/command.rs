@@ -15,7 +15,7 @@ use crate::consumer::{Consumer, LayersReason};
 use crate::producer::{Layer, Producer};
 use crate::quality::{ConnectionQuality, Scores};
 use crate::router::Router;
-use crate::speaker::AudioLevels;
+use crate::speaker::{AudioLevelOptions, AudioLevels};
 use crate::stats::{ConsumerStats, Drops, ProducerStats, TransportStats};
 use crate::table::Key;
 use crate::trace::{TraceEvent, TraceKinds, TraceTarget, Traced};
@@ -163,6 +163,8 @@ pub enum Command {
     CloseRouter { router: Key<Router> },
     /// Of the microphones that tell their levels, forwards only the `count` loudest; 0 forwards all, as at the start.
     SetLoudest { router: Key<Router>, count: u8 },
+    /// How the levels of a router's microphones are told ([`EventKind::AudioLevels`]).
+    SetAudioLevels { router: Key<Router>, options: AudioLevelOptions },
     /// Makes a transport that waits for checks.
     CreateTransport { id: ObjectId, router: Key<Router> },
     /// Tells the peer's DTLS side; the handshake starts.
@@ -312,7 +314,7 @@ pub enum EventKind {
     Bandwidth(ObjectId, Bandwidth),
     /// The producer that leads the conversation changed; `None` when nobody does.
     ActiveSpeaker(Option<ObjectId>),
-    /// Who is audible, about every 300 ms while somebody is; empty once when nobody is any more.
+    /// Who is audible, about every 300 ms or as [`Command::SetAudioLevels`] says, while somebody is; empty once when nobody is any more.
     AudioLevels(AudioLevels),
     /// The scores of a producer's streams changed.
     ProducerScore(ObjectId, Scores),

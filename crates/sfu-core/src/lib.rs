@@ -40,7 +40,7 @@ pub use producer::{Layer, MAX_STREAMS, Producer};
 pub use quality::{ConnectionQuality, Scores};
 pub use rate::TrafficStats;
 pub use router::Router;
-pub use speaker::{AudioLevels, MAX_AUDIO_LEVELS};
+pub use speaker::{AudioLevelOptions, AudioLevels, MAX_AUDIO_LEVELS};
 pub use stats::{ConsumerStats, Drops, DtlsState, FlowStats, IceState, ProducerStats, StreamStats, TransportStats};
 pub use table::Key;
 pub use trace::{Direction, EstimateReason, TraceEvent, TraceKinds, TraceTarget, Traced};

@@ -7,7 +7,7 @@ use wire::extension::{ExtensionKind, read_audio_level};
 use crate::command::{CommandError, EventKind, Reply};
 use crate::producer::{Arrived, Producer};
 use crate::router::Router;
-use crate::speaker::{DECISION_INTERVAL, Heard};
+use crate::speaker::{AudioLevelOptions, DECISION_INTERVAL, Heard};
 use crate::table::Key;
 use crate::worker::{Due, Worker};
 
@@ -66,6 +66,16 @@ impl Worker {
     pub(crate) fn set_loudest(&mut self, now: Instant, key: Key<Router>, count: u8) -> Result<Reply, CommandError> {
         let router = self.routers.get_mut(key).ok_or(CommandError::NoRouter)?;
         router.speakers.set_count(now, count);
+        Ok(Reply::Done)
+    }
+
+    pub(crate) fn set_audio_levels(
+        &mut self,
+        key: Key<Router>,
+        options: AudioLevelOptions,
+    ) -> Result<Reply, CommandError> {
+        let router = self.routers.get_mut(key).ok_or(CommandError::NoRouter)?;
+        router.speakers.set_options(options);
         Ok(Reply::Done)
     }
 

@@ -392,6 +392,7 @@ impl Worker {
                 Reply::Done
             }
             Command::SetLoudest { router, count } => self.set_loudest(now, router, count)?,
+            Command::SetAudioLevels { router, options } => self.set_audio_levels(router, options)?,
             Command::CreateTransport { id, router } => self.create_transport(now, id, router)?,
             Command::ConnectTransport { transport, remote } => self.connect_transport(now, transport, remote, out)?,
             Command::RestartIce { transport } => self.restart_ice(transport)?,

@@ -23,8 +23,8 @@ pub use id::{ConsumerId, ProducerId, RouterId, TransportId};
 pub use producer::{Encoding, Producer, can_consume};
 pub use router::{Router, RouterEvent, RouterEvents, WebRtcTransportOptions};
 pub use sfu_core::{
-    Bandwidth, BandwidthState, BitrateLimits, CloseReason, CommandError, ConnectionQuality, Direction, Drops,
-    EstimateReason, Layer, LayersReason, TraceEvent, TraceKinds,
+    AudioLevelOptions, Bandwidth, BandwidthState, BitrateLimits, CloseReason, CommandError, ConnectionQuality,
+    Direction, Drops, EstimateReason, Layer, LayersReason, TraceEvent, TraceKinds,
 };
 pub use trace::Traced;
 pub use transport::{ConsumerOptions, ProducerOptions, Tile, WebRtcTransport};

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rand::RngExt;
-use sfu_core::{Bandwidth, CloseReason, Command, ConnectionQuality, Key, Layer, LayersReason, Reply, TraceEvent};
+use sfu_core::{
+    AudioLevelOptions, Bandwidth, CloseReason, Command, ConnectionQuality, Key, Layer, LayersReason, Reply, TraceEvent,
+};
 use tokio::sync::mpsc;
 use wire::ortc::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, RtpCapabilities};
 
@@ -226,6 +228,15 @@ impl Router {
     /// When the worker is gone.
     pub async fn set_loudest(&self, count: u8) -> Result<(), WorkerError> {
         let command = Command::SetLoudest { router: self.0.key, count };
+        self.0.link.tell(self.incarnation(), command).await.map(drop)
+    }
+
+    /// How [`RouterEvent::AudioLevels`] tells who is audible.
+    ///
+    /// # Errors
+    /// When the worker is gone.
+    pub async fn set_audio_levels(&self, options: AudioLevelOptions) -> Result<(), WorkerError> {
+        let command = Command::SetAudioLevels { router: self.0.key, options };
         self.0.link.tell(self.incarnation(), command).await.map(drop)
     }
 

@@ -18,9 +18,6 @@ pub(super) const FRAMES: usize = 50;
 /// 300 ms it is.
 const MAX_HELD: usize = 15;
 
-/// Frames that a mean goes over: 300 ms, the time from one report to the next.
-const MEAN_FRAMES: usize = 15;
-
 /// Level of silence, in dB below full scale: the lowest that can be told.
 const SILENCE: u8 = 127;
 
@@ -181,14 +178,15 @@ impl Levels {
         self.recent(now).map(|frame| frame.activity)
     }
 
-    /// Mean power over the last 300 ms, in dBov; `None` when nothing in it was speech.
-    pub(crate) fn mean_dbov(&self, now: Instant) -> Option<i8> {
+    /// Mean power over the last `time`, up to a second, in dBov; `None` when nothing in it was speech.
+    pub(crate) fn mean_dbov(&self, now: Instant, time: Duration) -> Option<i8> {
+        let frames = usize::try_from(time.as_millis() / FRAME.as_millis()).unwrap_or(FRAMES).clamp(1, FRAMES);
         let (mut power, mut spoke) = (0.0_f32, false);
-        for frame in self.recent(now).take(MEAN_FRAMES) {
+        for frame in self.recent(now).take(frames) {
             power += 10_f32.powf(f32::from(frame.dbov_below) / -10.0);
             spoke |= frame.activity >= SPEECH_ACTIVITY;
         }
-        let mean = 10.0 * (power / MEAN_FRAMES as f32).log10();
+        let mean = 10.0 * (power / frames as f32).log10();
         spoke.then(|| mean.round().clamp(-127.0, 0.0) as i8)
     }
 }
@@ -233,7 +231,7 @@ mod tests {
         }
 
         fn mean(&self) -> Option<i8> {
-            self.levels.mean_dbov(self.now)
+            self.levels.mean_dbov(self.now, Duration::from_millis(300))
         }
 
         fn active_frames(&self) -> usize {

@@ -17,7 +17,7 @@ pub(crate) use dominant::DECISION_INTERVAL;
 use dominant::Dominant;
 use levels::Levels;
 use loudest::Loudest;
-pub use report::{AudioLevels, MAX_AUDIO_LEVELS};
+pub use report::{AudioLevelOptions, AudioLevels, MAX_AUDIO_LEVELS};
 
 use crate::command::ObjectId;
 
@@ -62,6 +62,9 @@ pub(crate) struct Speakers {
     announced: Option<ObjectId>,
     /// Whether the last levels told of somebody.
     was_audible: bool,
+    options: AudioLevelOptions,
+    /// Observations since levels were to be told.
+    waited: u32,
 }
 
 impl Speakers {
@@ -73,12 +76,19 @@ impl Speakers {
             dominant: Dominant::default(),
             announced: None,
             was_audible: false,
+            options: AudioLevelOptions::default(),
+            waited: 0,
         }
     }
 
     /// How many are forwarded at a time; 0 is all.
     pub(crate) fn set_count(&mut self, now: Instant, count: u8) {
         self.loudest.set_count(now, count);
+    }
+
+    /// How levels are told from now on.
+    pub(crate) fn set_options(&mut self, options: AudioLevelOptions) {
+        self.options = options;
     }
 
     /// A microphone with this RTP clock, in Hz.
@@ -134,23 +144,36 @@ impl Speakers {
     pub(crate) fn observe(&mut self, now: Instant) -> Observation {
         let all = self.microphones.iter().enumerate();
         let all = all.filter_map(|(index, slot)| slot.as_ref().map(|microphone| (MicId(index as u32), microphone)));
-        self.dominant.decide(now, all.clone().map(|(mic, microphone)| (mic, &microphone.levels)));
-        let mut levels = AudioLevels::default();
-        for (_, microphone) in all {
-            if let Some(dbov) = microphone.levels.mean_dbov(now) {
-                levels.insert(microphone.producer, dbov);
-            }
-        }
+        self.dominant.decide(now, all.map(|(mic, microphone)| (mic, &microphone.levels)));
         let leader = self.dominant.speaker().and_then(|mic| self.producer(mic));
         let active_speaker = (leader != self.announced).then_some(leader);
         self.announced = leader;
+        Observation { active_speaker, levels: self.observe_levels(now) }
+    }
+
+    /// Who is audible, if it is time to say so and anybody is; once more, and empty, when nobody is any more.
+    fn observe_levels(&mut self, now: Instant) -> Option<AudioLevels> {
+        self.waited += 1;
+        if self.waited < self.options.observations() {
+            return None;
+        }
+        self.waited = 0;
+        let AudioLevelOptions { max_entries, threshold, interval } = self.options;
+        let mut levels = AudioLevels::default();
+        for microphone in self.microphones.iter().flatten() {
+            let mean = microphone.levels.mean_dbov(now, interval.max(DECISION_INTERVAL));
+            if let Some(dbov) = mean.filter(|&dbov| dbov >= threshold) {
+                levels.insert(microphone.producer, dbov);
+            }
+        }
+        levels.truncate(max_entries);
         let was_audible = std::mem::replace(&mut self.was_audible, !levels.is_empty());
-        Observation { active_speaker, levels: (was_audible || self.was_audible).then_some(levels) }
+        (was_audible || self.was_audible).then_some(levels)
     }
 
     /// Whether nothing changes until somebody speaks.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.announced.is_none() && !self.was_audible
+        self.announced.is_none() && !self.was_audible && self.waited == 0
     }
 }
 

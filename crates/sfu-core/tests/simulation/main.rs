@@ -10,6 +10,7 @@ mod connection;
 mod determinism;
 mod keyframes;
 mod meeting;
+mod observers;
 mod pausing;
 mod redundancy;
 mod repair;
