@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use wire::rtcp::{
     DlrrReport, NtpTime, ReportBlock, RtcpPacket, XrBlock, packets, write_nack, write_pli, write_receiver_report,
-    write_sdes_cname, write_sender_report, write_xr_dlrr, write_xr_rrtr,
+    write_remb, write_sdes_cname, write_sender_report, write_xr_dlrr, write_xr_rrtr,
 };
 use wire::{SeqNo, Ssrc};
 
@@ -85,6 +85,16 @@ impl Peer {
                 write_xr_dlrr(arena, sender, &[DlrrReport { ssrc, last_rr, delay }]);
             }
         });
+    }
+
+    /// Tells the server what this peer reckons that its link carries, in bits a second
+    /// (draft-alvestrand-rmcat-remb-03 §2.2).
+    pub fn send_remb(&mut self, bit_rate: u64, out: &mut Output) {
+        let sender = self.reporter();
+        let sources: Vec<Ssrc> = self.sinks.values().map(|sink| sink.spec.ssrc).collect();
+        if let Some(secure) = &mut self.secure {
+            secure.send_rtcp(out, |arena| write_remb(arena, sender, bit_rate, &sources));
+        }
     }
 
     /// The SSRC that our reports come from: a stream of ours, as in browsers, or our own.

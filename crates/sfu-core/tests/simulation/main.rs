@@ -8,6 +8,7 @@ mod conditions;
 mod congestion;
 mod connection;
 mod determinism;
+mod estimates;
 mod keyframes;
 mod meeting;
 mod observers;
