@@ -3,6 +3,7 @@
 //!
 //! Opening the packet is part of it; making it is not.
 
+#[expect(dead_code, reason = "a part of it is used here")]
 #[path = "../tests/full_room/mod.rs"]
 mod full_room;
 

@@ -12,15 +12,16 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sfu_core::{
     BitrateLimits, Command, ConsumerSpec, Credentials, Datagram, DtlsRole, FingerprintHash, Key, MediaKind, ObjectId,
-    Outbox, Path, ProducerSpec, RemoteDtls, Reply, Settings, StreamSpec, WebRtcTransport, Worker,
+    Outbox, Path, Producer, ProducerSpec, RemoteDtls, Reply, Settings, StreamSpec, WebRtcTransport, Worker,
     generate_self_signed_certificate,
 };
 use wire::codec::CodecKind;
-use wire::extension::{ExtensionForm, ExtensionKind, ExtensionMap, ExtensionWriter};
-use wire::rtp::{HeaderFields, write_header};
+use wire::extension::{ExtensionForm, ExtensionKind, ExtensionMap, ExtensionWriter, Extensions};
+use wire::rtcp::{FeedbackHeader, write_transport_feedback};
+use wire::rtp::{HeaderFields, RtpHeader, write_header};
 use wire::srtp::{MasterKey, SrtpProfile, SrtpSender, split_keying_material};
 use wire::stun::{Builder, Class, IntegrityKey, Method, TransactionId};
-use wire::{ExtSeqNo, Mid, PayloadType, RtpTimestamp, Ssrc};
+use wire::{ExtSeqNo, Mid, PayloadType, RtpTimestamp, SeqNo, Ssrc};
 
 /// Where the publisher sends from.
 pub(crate) const PUBLISHER_PORT: u16 = 20_000;
@@ -33,7 +34,8 @@ pub(crate) const FIRST_VIEWER_SSRC: u32 = 1000;
 
 const PACKET_LEN: usize = 1200;
 const TAG_LEN: usize = 16;
-const SSRC: u32 = 4660;
+/// The SSRC of the first camera; the others follow.
+const FIRST_SSRC: u32 = 4660;
 const TRANSPORT_WIDE_ID: u8 = 5;
 
 /// A worker with one room in it, everybody connected.
@@ -45,14 +47,14 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    fn empty() -> Self {
+    fn empty(bitrate_limits: BitrateLimits) -> Self {
         let now = Instant::now();
         let settings = Settings {
             now,
             unix_now: Duration::from_secs(1_700_000_000),
             // Simulated hours pass without a check.
             consent_timeout: Duration::from_secs(1 << 24),
-            bitrate_limits: BitrateLimits { start: 100_000_000, ..BitrateLimits::default() },
+            bitrate_limits,
             certificate: generate_self_signed_certificate().expect("a certificate"),
         };
         let worker = Worker::new(settings, StdRng::seed_from_u64(1)).expect("a worker");
@@ -137,26 +139,59 @@ impl Room {
     /// A room with one publisher at [`PUBLISHER_PORT`] and `viewers` from [`FIRST_VIEWER_PORT`] on; and what the
     /// publisher and each viewer seal with.
     pub(crate) fn with_viewers(viewers: usize) -> (Self, SrtpSender, Vec<SrtpSender>) {
-        let mut room = Self::empty();
+        let mut room = Self::empty(BitrateLimits { start: 100_000_000, ..BitrateLimits::default() });
         let (publisher, viewers) = room.fill(viewers);
         (room, publisher, viewers)
     }
 
+    /// A room with publishers from [`PUBLISHER_PORT`] on, whose cameras have the SSRCs from [`FIRST_SSRC`] on, and one viewer of
+    /// them all; and what they seal with.
+    pub(crate) fn with_cameras(cameras: usize, limits: BitrateLimits) -> (Self, Vec<SrtpSender>, SrtpSender) {
+        let mut room = Self::empty(limits);
+        let router = room.router();
+        let (viewer, viewer_key) = room.connect(router, FIRST_VIEWER_PORT);
+        let mut senders = Vec::new();
+        for index in 0..cameras as u32 {
+            let (publisher, key) = room.connect(router, PUBLISHER_PORT + index as u16);
+            senders.push(sender(&key));
+            let producer = room.publish(publisher, index);
+            room.consume(viewer, producer, index);
+        }
+        room.out.clear();
+        (room, senders, sender(&viewer_key))
+    }
+
     fn fill(&mut self, viewers: usize) -> (SrtpSender, Vec<SrtpSender>) {
-        let id = self.id();
-        let Reply::Router(router) = self.command(Command::CreateRouter { id }) else {
-            unreachable!("CreateRouter is answered by Router")
-        };
+        let router = self.router();
         let (publisher, key) = self.connect(router, PUBLISHER_PORT);
+        let producer = self.publish(publisher, 0);
+        let mut senders = Vec::new();
+        for index in 0..viewers as u32 {
+            let (transport, key) = self.connect(router, FIRST_VIEWER_PORT + index as u16);
+            senders.push(sender(&key));
+            self.consume(transport, producer, index);
+        }
+        self.out.clear();
+        (sender(&key), senders)
+    }
+
+    fn router(&mut self) -> Key<sfu_core::Router> {
+        let id = self.id();
+        match self.command(Command::CreateRouter { id }) {
+            Reply::Router(router) => router,
+            _ => unreachable!("CreateRouter is answered by Router"),
+        }
+    }
+
+    fn publish(&mut self, transport: Key<WebRtcTransport>, index: u32) -> Key<Producer> {
         let mut transport_wide = ExtensionMap::new();
         transport_wide.insert(TRANSPORT_WIDE_ID, ExtensionKind::TransportWideCc);
-        let payload_type = PayloadType::new(96).expect("below 128");
         let spec = ProducerSpec {
             id: self.id(),
             kind: MediaKind::Video,
             mid: Mid::new("0"),
             codec: CodecKind::Vp8,
-            payload_type,
+            payload_type: PayloadType::new(96).expect("below 128"),
             rtx_payload_type: None,
             red_payload_type: None,
             clock_rate: 90_000,
@@ -164,41 +199,86 @@ impl Room {
             nack: true,
             pli: true,
             fir: false,
-            streams: vec![StreamSpec { ssrc: Some(Ssrc::new(SSRC)), rid: None, rtx_ssrc: None }],
+            streams: vec![StreamSpec { ssrc: Some(Ssrc::new(FIRST_SSRC + index)), rid: None, rtx_ssrc: None }],
             dependency: wire::ortc::SpatialDependency::Full,
             is_screen: false,
             paused: false,
             is_microphone: false,
         };
-        let Reply::Producer(producer) = self.command(Command::Produce { transport: publisher, spec: Box::new(spec) })
-        else {
-            unreachable!("Produce is answered by Producer")
-        };
+        match self.command(Command::Produce { transport, spec: Box::new(spec) }) {
+            Reply::Producer(producer) => producer,
+            _ => unreachable!("Produce is answered by Producer"),
+        }
+    }
+
+    fn consume(&mut self, transport: Key<WebRtcTransport>, producer: Key<Producer>, index: u32) {
         let mut extensions = ExtensionMap::new();
         extensions.insert(1, ExtensionKind::Mid);
-        extensions.insert(5, ExtensionKind::TransportWideCc);
-        let mut senders = Vec::new();
-        for index in 0..viewers as u32 {
-            let (transport, key) = self.connect(router, FIRST_VIEWER_PORT + index as u16);
-            senders.push(sender(&key));
-            let spec = ConsumerSpec {
-                id: self.id(),
-                producer,
-                ssrc: Ssrc::new(FIRST_VIEWER_SSRC + index),
-                rtx_ssrc: Some(Ssrc::new(5000 + index)),
-                payload_type,
-                rtx_payload_type: PayloadType::new(97),
-                red_payload_type: None,
-                mid: Mid::new("0"),
-                cname: "bench".to_owned(),
-                extensions,
-                nack: true,
-                paused: false,
-            };
-            self.command(Command::Consume { transport, specs: vec![spec] });
+        extensions.insert(TRANSPORT_WIDE_ID, ExtensionKind::TransportWideCc);
+        let spec = ConsumerSpec {
+            id: self.id(),
+            producer,
+            ssrc: Ssrc::new(FIRST_VIEWER_SSRC + index),
+            rtx_ssrc: Some(Ssrc::new(5000 + index)),
+            payload_type: PayloadType::new(96).expect("below 128"),
+            rtx_payload_type: PayloadType::new(97),
+            red_payload_type: None,
+            mid: Mid::new("0"),
+            cname: "bench".to_owned(),
+            extensions,
+            nack: true,
+            paused: false,
+        };
+        self.command(Command::Consume { transport, specs: vec![spec] });
+    }
+}
+
+/// What a viewer knows of the transport-wide numbers that it got, and reports (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+#[derive(Default)]
+pub(crate) struct Arrivals {
+    /// Number and arrival, in units of 250 µs.
+    got: Vec<(u16, i64)>,
+    count: u8,
+}
+
+impl Arrivals {
+    /// Takes in what was sent to the viewer, as if it took `delay` on the way; how many packets that were.
+    pub(crate) fn receive(&mut self, room: &Room, start: Instant, delay: Duration) -> u64 {
+        let before = self.got.len();
+        let mut map = ExtensionMap::new();
+        map.insert(TRANSPORT_WIDE_ID, ExtensionKind::TransportWideCc);
+        let at = (room.now.saturating_duration_since(start) + delay).as_micros() as i64 / 250;
+        for (path, bytes) in room.out.datagrams() {
+            let Ok(header) = RtpHeader::parse(bytes) else { continue };
+            let extensions = Extensions::parse(bytes, &header, &map);
+            if let Some(&[high, low]) = extensions.get(bytes, ExtensionKind::TransportWideCc)
+                && path.peer.port() == FIRST_VIEWER_PORT
+            {
+                self.got.push((u16::from_be_bytes([high, low]), at));
+            }
         }
-        self.out.clear();
-        (sender(&key), senders)
+        (self.got.len() - before) as u64
+    }
+
+    /// The report of what arrived since the last one, sealed; nothing where nothing did.
+    pub(crate) fn report(&mut self, sender: &mut SrtpSender) -> Option<Vec<u8>> {
+        let &(first, at) = self.got.first()?;
+        let reference_time = at / 256;
+        let mut previous = reference_time * 256;
+        let deltas = self.got.drain(..).map(|(_, at)| Some(at - std::mem::replace(&mut previous, at)));
+        let statuses: Vec<_> = deltas.collect();
+        let header = FeedbackHeader {
+            sender: Ssrc::new(1),
+            media: Ssrc::new(FIRST_VIEWER_SSRC),
+            base_seq: SeqNo::new(first),
+            reference_time: reference_time as i32,
+            feedback_count: self.count,
+        };
+        self.count = self.count.wrapping_add(1);
+        let mut bytes = Vec::new();
+        write_transport_feedback(&mut bytes, &header, &statuses).expect("all of it fits");
+        sender.protect_rtcp(&mut bytes, 0).expect("a whole packet");
+        Some(bytes)
     }
 }
 
@@ -206,8 +286,13 @@ fn sender(key: &MasterKey) -> SrtpSender {
     SrtpSender::new(SrtpProfile::AeadAes256Gcm, key).expect("the key fits the profile")
 }
 
-/// A video packet; every 500th begins a key frame.
+/// A video packet of the first camera; every 500th begins a key frame.
 pub(crate) fn packet(sender: &mut SrtpSender, number: u64) -> Vec<u8> {
+    packet_of(sender, 0, number)
+}
+
+/// The same of `camera`.
+pub(crate) fn packet_of(sender: &mut SrtpSender, camera: u32, number: u64) -> Vec<u8> {
     let mut packet = Vec::with_capacity(PACKET_LEN);
     let index = ExtSeqNo::new(number);
     let fields = HeaderFields {
@@ -215,7 +300,7 @@ pub(crate) fn packet(sender: &mut SrtpSender, number: u64) -> Vec<u8> {
         payload_type: PayloadType::new(96).expect("below 128"),
         seq: index.truncate(),
         timestamp: RtpTimestamp::new((number as u32).wrapping_mul(3000)),
-        ssrc: Ssrc::new(SSRC),
+        ssrc: Ssrc::new(FIRST_SSRC + camera),
     };
     write_header(&mut packet, &fields, true, false);
     let mut extensions = ExtensionWriter::new(&mut packet, ExtensionForm::OneByte);
