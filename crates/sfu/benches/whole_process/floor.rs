@@ -52,13 +52,13 @@ pub(crate) fn measure(
     let thread = Thread::named("floor")?;
     let sender = SrtpSender::new(PROFILE, &master(1))?;
     let mut source = Source::with(source_socket, sender, burst, out_per_second / audience);
-    source.run(Duration::from_millis(500));
+    source.run(Duration::from_millis(500), |_| {});
     let (before, sent_before) = (thread.times()?, sent.load(Ordering::Relaxed));
-    source.run(time);
+    source.run(time, |_| {});
     let (after, sent_after) = (thread.times()?, sent.load(Ordering::Relaxed));
     stop.store(true, Ordering::Relaxed);
     // One more packet wakes it.
-    source.run(Duration::from_millis(1));
+    source.run(Duration::from_millis(1), |_| {});
     floor.join().map_err(|_| "the floor panicked")??;
     Ok(Cost::between(&before, &after, sent_after - sent_before))
 }

@@ -7,6 +7,7 @@
 mod cpu;
 mod floor;
 mod peer;
+mod reports;
 mod source;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use sfu::{ConsumerOptions, ProducerOptions, Settings, WebRtcTransportOptions, Wo
 
 use crate::cpu::Cost;
 use crate::peer::Peer;
+use crate::reports::Reports;
 use crate::source::Source;
 
 /// Receivers of each packet.
@@ -64,7 +66,7 @@ async fn measure(audience: usize, burst: usize) -> Result<Cost, Box<dyn std::err
         rtc_min_port: PORT,
         rtc_max_port: PORT,
         consent_timeout: Duration::from_secs(60),
-        // Its viewers report nothing: what they carry is not in question.
+        // What the links carry is reckoned at every report, and comes to this.
         bitrate_limits: sfu::BitrateLimits { min: 100_000_000, start: 100_000_000, max: 100_000_000 },
     })?;
     let (router, _events) = workers.create_router().await?;
@@ -92,10 +94,15 @@ async fn measure(audience: usize, burst: usize) -> Result<Cost, Box<dyn std::err
     }
     let thread = cpu::Thread::named("media-0")?;
     let mut source = Source::new(&publisher, burst, OUT_PER_SECOND / audience);
-    source.run(Duration::from_millis(500));
+    let mut reports = Reports::new(viewers.iter().map(|(peer, ..)| peer));
+    source.run(Duration::from_millis(500), |sent| reports.send_due(sent));
     let (before, sent_before) = (thread.times()?, sent(&viewers).await?);
-    source.run(MEASURED);
+    source.run(MEASURED, |sent| reports.send_due(sent));
     let (after, sent_after) = (thread.times()?, sent(&viewers).await?);
+    let link = viewers.first().ok_or("nobody watches")?.2.stats().await?;
+    if link["bandwidthEstimate"]["acknowledged"].as_u64() < Some(100_000) {
+        return Err(format!("the reports were not understood: {link:?}").into());
+    }
     let cost = Cost::between(&before, &after, sent_after - sent_before);
     tokio::task::block_in_place(|| workers.close());
     Ok(cost)

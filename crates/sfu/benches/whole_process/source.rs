@@ -29,6 +29,9 @@ pub(crate) const RTP_PARAMETERS: &str = r#"{
 const KEY_FRAME: [u8; 2] = [0x10, 0x00];
 const INTER_FRAME: [u8; 2] = [0x10, 0x01];
 
+/// The first sequence number.
+const FIRST: u64 = 1000;
+
 /// Bytes of a GCM tag.
 const TAG_LEN: usize = 16;
 
@@ -48,11 +51,11 @@ impl Source {
 
     pub(crate) fn with(socket: UdpSocket, sender: SrtpSender, burst: usize, rate: usize) -> Self {
         let pause = Duration::from_secs_f64(burst as f64 / rate.max(1) as f64);
-        Self { socket, sender, burst, pause, next: 1000 }
+        Self { socket, sender, burst, pause, next: FIRST }
     }
 
-    /// Sends for `time`, in bursts at even distances.
-    pub(crate) fn run(&mut self, time: Duration) {
+    /// Sends for `time`, in bursts at even distances, and does `after_each` after each, told how many packets were sent so far.
+    pub(crate) fn run(&mut self, time: Duration, mut after_each: impl FnMut(u64)) {
         let started = Instant::now();
         let mut due = started;
         let mut packet = Vec::with_capacity(PACKET_LEN);
@@ -62,6 +65,7 @@ impl Source {
                 // A full buffer loses a packet; the figures count what was forwarded.
                 let _ = self.socket.send(&packet);
             }
+            after_each(self.next - FIRST);
             due += self.pause;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
