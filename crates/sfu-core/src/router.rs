@@ -239,6 +239,48 @@ impl Worker {
         }
         // What it waited for already was asked for already.
         if consumer.awaited_stream() != awaited {
+            self.begin_picture(now, key);
+        }
+    }
+
+    /// Has a consumer that sends nothing begin with a key frame that came a moment ago, if one did, or asks for the one that it
+    /// needs.
+    pub(crate) fn begin_picture(&mut self, now: Instant, key: Key<Consumer>) {
+        let Some(consumer) = self.consumers.get(key) else { return };
+        let is_ready = self.transports.get(consumer.transport).is_some_and(|transport| transport.is_connected());
+        let producer = self.producers.get(consumer.spec.producer).filter(|producer| !producer.paused);
+        if is_ready && producer.is_some_and(|producer| consumer.recent_beginning(now, producer).is_some()) {
+            self.beginning.push(key);
+        } else {
+            self.want_key_frames(now, key, false);
+        }
+    }
+
+    /// Sends what came since a key frame of a moment ago to those who begin with it.
+    fn send_beginnings(&mut self, now: Instant, out: &mut Outbox) {
+        if self.beginning.is_empty() {
+            return;
+        }
+        // What waits for the end of this turn is stored already, and would be sent twice.
+        self.forward_waiting(now, out);
+        while let Some(key) = self.beginning.pop() {
+            let Self { producers, consumers, transports, timers, .. } = self;
+            let Some(consumer) = consumers.get_mut(key) else { continue };
+            let Some(producer) = producers.get(consumer.spec.producer) else { continue };
+            let Some(transport) = transports.get_mut(consumer.transport) else { continue };
+            if let Some((index, from, to)) = consumer.recent_beginning(now, producer)
+                && let Some(stream) = producer.streams.get(usize::from(index))
+            {
+                consumer.begin_with(index);
+                for packet in (0..=to.distance_from(from)).filter_map(|step| stream.packet(from.offset(step))) {
+                    let Some(admitted) = consumer.admit(index, &packet, &producer.streams) else { continue };
+                    if send_media(now, (key, &mut *consumer), transport, (index, stream, &packet), admitted, out) {
+                        arm(timers, consumer.transport, transport);
+                    }
+                }
+                // It may have begun with less than it is to get.
+                consumer.aim(producer);
+            }
             self.want_key_frames(now, key, false);
         }
     }
@@ -271,6 +313,7 @@ impl Worker {
 
     /// Sends the key frame requests that were found to be due.
     pub(crate) fn send_key_frame_requests(&mut self, now: Instant, out: &mut Outbox) {
+        self.send_beginnings(now, out);
         while let Some((key, request)) = self.key_frames.pop() {
             let Some(transport) = self.transports.get_mut(key) else { continue };
             let sender = transport.rtcp_ssrc;

@@ -85,6 +85,8 @@ pub struct Worker {
     turn_at: Instant,
     /// Key frame requests to send at the end of the turn.
     pub(crate) key_frames: Vec<(Key<WebRtcTransport>, KeyFrameRequest)>,
+    /// Consumers that may begin with a key frame that came a moment ago.
+    pub(crate) beginning: Vec<Key<Consumer>>,
     /// Scratch space of NACKs and receiver reports.
     pub(crate) asked: Vec<SeqNo>,
     pub(crate) blocks: Vec<ReportBlock>,
@@ -132,6 +134,7 @@ impl Worker {
             waiting: Vec::with_capacity(MAX_WAITING),
             turn_at: settings.now,
             key_frames: Vec::with_capacity(64),
+            beginning: Vec::with_capacity(64),
             asked: Vec::with_capacity(crate::producer::MAX_PER_NACK),
             blocks: Vec::with_capacity(64),
         }
@@ -166,7 +169,7 @@ impl Worker {
             PacketKind::Rtcp => self.receive_rtcp(now, key, bytes, out),
             _ => self.receive_dtls(now, key, bytes, out),
         }
-        if !self.key_frames.is_empty() {
+        if !self.key_frames.is_empty() || !self.beginning.is_empty() {
             self.send_key_frame_requests(now, out);
         }
     }
@@ -338,7 +341,7 @@ impl Worker {
             self.events.push(router.id, EventKind::TransportConnected(id));
         }
         for consumer in consumers {
-            self.want_key_frames(now, consumer, false);
+            self.begin_picture(now, consumer);
         }
         self.send_key_frame_requests(now, out);
     }

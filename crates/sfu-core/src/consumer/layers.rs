@@ -111,6 +111,13 @@ impl Selection {
         }
     }
 
+    /// Waits for a key frame of `stream` in place of another, where nothing is sent.
+    pub(super) fn wait_for(&mut self, stream: u8) {
+        if let Forwarding::Waiting { stream: awaited } = &mut self.forwarding {
+            *awaited = stream;
+        }
+    }
+
     /// Aims at `target`; bit `i` of `live` is set while stream `i` brings packets.
     pub(super) fn aim(&mut self, target: Option<Layer>, live: u8) {
         self.target = target;
@@ -160,13 +167,16 @@ impl Selection {
     /// Decides on a packet that is newer than all before of its stream.
     pub(super) fn judge(&mut self, stream: u8, meta: &PacketMeta) -> Verdict {
         match self.forwarding {
-            Forwarding::Waiting { stream: awaited } | Forwarding::Sending { next: Some(awaited), .. }
-                if awaited == stream =>
-            {
+            // A smaller picture now is better than the wanted one later.
+            Forwarding::Waiting { stream: awaited } if stream <= awaited && meta.starts_key_frame => {
+                self.begin(stream, (stream != awaited).then_some(awaited), meta);
+                Verdict::Start
+            }
+            Forwarding::Sending { next: Some(awaited), .. } if awaited == stream => {
                 if !meta.starts_key_frame {
                     return Verdict::Ignore;
                 }
-                self.begin(stream, meta);
+                self.begin(stream, None, meta);
                 Verdict::Start
             }
             Forwarding::Sending { stream: current, .. } if current == stream => self.judge_layer(meta),
@@ -174,9 +184,9 @@ impl Selection {
         }
     }
 
-    fn begin(&mut self, stream: u8, meta: &PacketMeta) {
+    fn begin(&mut self, stream: u8, next: Option<u8>, meta: &PacketMeta) {
         let layer = self.wanted_in(stream);
-        self.forwarding = Forwarding::Sending { stream, layer, next: None };
+        self.forwarding = Forwarding::Sending { stream, layer, next };
         self.key_picture = Some(meta.timestamp);
         self.picture = Some(meta.timestamp);
     }

@@ -277,6 +277,24 @@ impl Consumer {
         if self.paused || producer.paused { None } else { self.wish.desired(producer) }
     }
 
+    /// While nothing is sent: a stream that is of use and began with a key frame a moment ago, from where to where; the best that
+    /// is cheap to send from there.
+    pub(crate) fn recent_beginning(&self, now: Instant, producer: &Producer) -> Option<(u8, ExtSeqNo, ExtSeqNo)> {
+        let awaited = self.awaited_stream().filter(|_| self.current_stream().is_none())?;
+        (0..=awaited).rev().filter(|index| producer.live & 1 << index != 0 || awaited == 0).find_map(|index| {
+            let (from, to) = producer.streams.get(usize::from(index))?.recent_beginning(now)?;
+            let key_frame = producer.streams.get(usize::from(index))?.packet(from)?;
+            // Of what was sent already nothing is sent again.
+            let is_new = self.last.is_none_or(|last| last.received_at < key_frame.meta.received_at);
+            is_new.then_some((index, from, to))
+        })
+    }
+
+    /// Has it begin with the next key frame of `stream`.
+    pub(crate) fn begin_with(&mut self, stream: u8) {
+        self.selection.wait_for(stream);
+    }
+
     /// Aims at the layer that is best now. Returns the layer and the reason to tell, where what is sent ends by that.
     pub(crate) fn aim(&mut self, producer: &Producer) -> Option<(Option<Layer>, LayersReason)> {
         let target = if self.paused || producer.paused { None } else { self.wish.target(producer) };

@@ -18,6 +18,12 @@ use crate::producer::Layer;
 use crate::rate::Rates;
 use crate::stats::StreamStats;
 
+/// A viewer begins with a key frame that is no older, followed by no more packets and no more bytes. One that is older costs more
+/// than a new one, which comes as soon as the source may be asked again.
+const MAX_BEGINNING_AGE: Duration = Duration::from_millis(600);
+const MAX_BEGINNING_PACKETS: i64 = 64;
+const MAX_BEGINNING_BYTES: usize = 48 * 1024;
+
 /// What one received packet brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrived {
@@ -372,6 +378,22 @@ impl Stream {
             && self.newest_key_frame.is_none_or(|key_frame| key_frame < seq)
             && !nack.is_awaited(seq)
             && self.history.get(seq).is_none()
+    }
+
+    /// From where to where a viewer can be sent what came since the newest key frame, if that is cheap: it came a moment ago, and
+    /// nothing of it is missing. The source would not be asked for another so soon.
+    pub(crate) fn recent_beginning(&self, now: Instant) -> Option<(ExtSeqNo, ExtSeqNo)> {
+        let (from, to) = (self.newest_key_frame?, self.newest?);
+        let age = now.saturating_duration_since(self.packet(from)?.meta.received_at);
+        let steps = to.distance_from(from);
+        if age > MAX_BEGINNING_AGE || steps > MAX_BEGINNING_PACKETS {
+            return None;
+        }
+        let mut bytes = 0;
+        for step in 0..=steps {
+            bytes += self.packet(from.offset(step))?.bytes.len();
+        }
+        (bytes <= MAX_BEGINNING_BYTES).then_some((from, to))
     }
 
     /// Somebody needs a key frame. Returns the request to send now, if it is time for one.
