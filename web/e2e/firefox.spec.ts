@@ -1,19 +1,14 @@
-/** Firefox and Chromium in one room. Firefox is driven over WebDriver BiDi, which needs nothing beside it. */
+/** Firefox and Chromium in one room. */
 
-import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import type { Browser, Page } from 'puppeteer-core';
 
 import type { MediaReport } from '../src/media/report';
-import { firefoxPath, networkAddress } from './support/browsers';
+import { networkAddress } from './support/browsers';
+import { firefoxLacks, launchFirefox } from './support/firefox';
 import { expect, test } from './support/fixtures';
 
-const executablePath = firefoxPath();
 const address = networkAddress();
-const missing =
-  executablePath === undefined
-    ? 'Firefox is not installed'
-    : address === undefined
-      ? 'this machine has no network address, and Firefox sends no media to the loopback one'
-      : undefined;
+const missing = firefoxLacks();
 
 // Firefox does not send to 127.0.0.1.
 test.use({ settings: address === undefined ? {} : { MEDIASOUP_ANNOUNCED_IP: address } });
@@ -22,22 +17,7 @@ let firefox: Browser;
 
 test.beforeAll(async () => {
   test.skip(missing !== undefined, missing);
-  firefox = await puppeteer.launch({
-    browser: 'firefox',
-    executablePath: executablePath ?? '',
-    headless: true,
-    extraPrefsFirefox: {
-      'media.navigator.streams.fake': true,
-      'media.navigator.permission.disabled': true,
-      'media.autoplay.default': 0,
-      'media.gmp-manager.updateEnabled': false,
-      'network.captive-portal-service.enabled': false,
-      'network.connectivity-service.enabled': false,
-      'browser.safebrowsing.downloads.remote.enabled': false,
-      'datareporting.policy.dataSubmissionEnabled': false,
-      'app.update.auto': false,
-    },
-  });
+  firefox = await launchFirefox();
 });
 
 test.afterAll(async () => {

@@ -3,17 +3,12 @@
  * browser still takes, over both transports of Socket.IO, from a site of its own that the server lets in.
  */
 
-import { createServer, type Server as HttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
-
 import type { Page } from '@playwright/test';
-import { build, type Plugin } from 'vite';
+import type { Plugin } from 'vite';
 
 import { expect, expectMovingPicture, test } from './support/fixtures';
 import { startServer, type Server } from './support/server';
-
-const FOLDER = fileURLToPath(new URL('seed-client', import.meta.url));
+import { bundle, startSite, type Site } from './support/site';
 
 interface Library {
   /** As installed here. */
@@ -58,56 +53,28 @@ const audioFirst: Plugin = {
   },
 };
 
-async function bundle(library: Library): Promise<string> {
-  const result = await build({
-    configFile: false,
-    logLevel: 'error',
-    root: FOLDER,
-    resolve: { alias: { 'mediasoup-client': library.package } },
-    plugins: library.audioFirst ? [audioFirst] : [],
-    build: {
-      write: false,
-      minify: false,
-      target: 'es2022',
-      rollupOptions: { input: `${FOLDER}/page.js`, output: { format: 'es' } },
-    },
-  });
-  const output = Array.isArray(result) ? result[0] : result;
-  if (output === undefined || !('output' in output)) throw new Error('nothing was bundled');
-  const chunk = output.output.find((each) => each.type === 'chunk');
-  if (chunk === undefined) throw new Error('no script was bundled');
-  return chunk.code;
-}
-
-const PAGE = '<!doctype html><body><script type="module" src="/page.js"></script></body>';
-
-/** The site that has the example, and what it serves as its script. */
-let site: HttpServer;
-let script = '';
-let origin: string;
+/** The site that has the example. */
+let site: Site;
 let server: Server;
 
 test.beforeAll(async () => {
-  site = createServer((request, response) => {
-    const isScript = request.url?.startsWith('/page.js') === true;
-    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
-    response.end(isScript ? script : PAGE);
-  });
-  await new Promise<void>((resolve) => site.listen(0, 'localhost', resolve));
-  origin = `http://localhost:${(site.address() as AddressInfo).port}`;
-  server = await startServer({ STUDYHALL_ALLOWED_ORIGINS: origin });
+  site = await startSite();
+  server = await startServer({ STUDYHALL_ALLOWED_ORIGINS: site.origin });
 });
 
 test.afterAll(async () => {
   await server.stop();
-  site.closeAllConnections();
   site.close();
 });
 
 for (const library of LIBRARIES) {
   for (const transport of ['websocket', 'polling']) {
     test(`mediasoup-client ${library.version} over ${transport}`, async ({ context }) => {
-      script = await bundle(library);
+      site.script = await bundle({
+        entry: 'seed-client/page.js',
+        alias: { 'mediasoup-client': library.package },
+        plugins: library.audioFirst ? [audioFirst] : [],
+      });
       const room = `study-room-${LIBRARIES.indexOf(library) + 1}`;
       const pages: Page[] = [];
       for (const name of ['Ada', 'Grace']) {
@@ -115,7 +82,7 @@ for (const library of LIBRARIES) {
         const errors: Error[] = [];
         page.on('pageerror', (error) => errors.push(error));
         const query = new URLSearchParams({ server: server.url, name, room, transport });
-        await page.goto(`${origin}/?${query}`);
+        await page.goto(`${site.origin}/?${query}`);
         expect(errors).toEqual([]);
         pages.push(page);
       }

@@ -1,6 +1,5 @@
-/** Debian's browsers, with devices that are made up: a moving picture and a beep. */
+/** Debian's Chromium, with devices that are made up: a moving picture and a beep. */
 
-import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 
 export const CHROMIUM = {
@@ -23,12 +22,6 @@ export const CHROMIUM = {
     '--disable-backgrounding-occluded-windows',
   ],
 };
-
-/** Debian's Firefox, or `undefined` where it is not installed. */
-export function firefoxPath(): string | undefined {
-  const candidates = [process.env['STUDYHALL_FIREFOX'], '/usr/bin/firefox-esr', '/usr/bin/firefox'];
-  return candidates.find((path) => path !== undefined && existsSync(path));
-}
 
 /** An IPv4 address of this machine that is not the loopback one: Firefox sends no media to that. */
 export function networkAddress(): string | undefined {

@@ -188,33 +188,45 @@ export class Person {
 }
 
 /** Frames that are looked at, and how many of them must differ from each other. */
-const LOOKED_AT = 10;
+export const LOOKED_AT = 10;
 const MUST_DIFFER = 8;
 
-/** Draws frames as they are shown: none is black, and hardly one is like another. */
+export interface Shown {
+  hash: number;
+  brightness: number;
+}
+
+/** What is shown is not black, and moves. */
 export async function expectMovingPicture(video: Locator): Promise<void> {
-  const frames = await video.evaluate(async (element, count) => {
-    const player = element as HTMLVideoElement;
-    const canvas = new OffscreenCanvas(160, 90);
-    const drawing = canvas.getContext('2d', { willReadFrequently: true });
-    if (drawing === null) throw new Error('no canvas');
-    const seen: { hash: number; brightness: number }[] = [];
-    while (seen.length < count) {
-      await new Promise((resolve) => player.requestVideoFrameCallback(resolve));
-      drawing.drawImage(player, 0, 0, canvas.width, canvas.height);
-      const { data } = drawing.getImageData(0, 0, canvas.width, canvas.height);
-      let hash = 2_166_136_261;
-      let sum = 0;
-      for (let index = 0; index < data.length; index += 4) {
-        for (const value of [data[index] ?? 0, data[index + 1] ?? 0, data[index + 2] ?? 0]) {
-          hash = Math.imul(hash ^ value, 16_777_619);
-          sum += value;
-        }
-      }
-      seen.push({ hash, brightness: sum / (data.length * 0.75) });
-    }
-    return seen;
-  }, LOOKED_AT);
+  expectMovement(await video.evaluate(nextFrames, LOOKED_AT));
+}
+
+/** No frame is black, and hardly one is like another. */
+export function expectMovement(frames: readonly Shown[]): void {
   for (const { brightness } of frames) expect(brightness).toBeGreaterThan(10);
   expect(new Set(frames.map(({ hash }) => hash)).size).toBeGreaterThanOrEqual(MUST_DIFFER);
+}
+
+/** Runs in the page: draws that many frames when they are shown. */
+export async function nextFrames(video: Element, count: number): Promise<Shown[]> {
+  const player = video as HTMLVideoElement;
+  const canvas = new OffscreenCanvas(160, 90);
+  const drawing = canvas.getContext('2d', { willReadFrequently: true });
+  if (drawing === null) throw new Error('no canvas');
+  const seen: Shown[] = [];
+  while (seen.length < count) {
+    await new Promise((resolve) => player.requestVideoFrameCallback(resolve));
+    drawing.drawImage(player, 0, 0, canvas.width, canvas.height);
+    const { data } = drawing.getImageData(0, 0, canvas.width, canvas.height);
+    let hash = 2_166_136_261;
+    let sum = 0;
+    for (let index = 0; index < data.length; index += 4) {
+      for (const value of [data[index] ?? 0, data[index + 1] ?? 0, data[index + 2] ?? 0]) {
+        hash = Math.imul(hash ^ value, 16_777_619);
+        sum += value;
+      }
+    }
+    seen.push({ hash, brightness: sum / (data.length * 0.75) });
+  }
+  return seen;
 }
