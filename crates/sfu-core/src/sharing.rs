@@ -233,10 +233,9 @@ fn claim_of(
     let lowest = live.clone().next();
     for spatial in live.filter(|&spatial| spatial <= desired.spatial || Some(spatial) == lowest) {
         // Half as many pictures a second are taken before smaller ones, fewer still only where no smaller ones are to be had.
-        let from = if Some(spatial) == lowest { 0 } else { highest.saturating_sub(1) };
-        for temporal in
-            (from..=highest).filter(|temporal| *temporal <= desired.temporal.min(highest) || from == highest)
-        {
+        let most = highest.min(desired.temporal);
+        let from = if Some(spatial) == lowest { 0 } else { most.min(highest.saturating_sub(1)) };
+        for temporal in from..=most {
             // The last one stands for all that may come.
             let layer = Layer { spatial, temporal: if temporal == highest { u8::MAX } else { temporal } };
             let bit_rate = match producer.bit_rate(Layer { spatial, temporal }) {

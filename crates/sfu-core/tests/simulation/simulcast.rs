@@ -1,7 +1,7 @@
 //! Several encodings of one camera: viewers change between them without a seam.
 
 use bot::{MediaKind, Vp8Settings};
-use sfu_core::{Command, EventKind};
+use sfu_core::{Command, EventKind, Layer};
 
 use crate::sim::{Conditions, PeerId, Sim, millis, seconds, seeds};
 
@@ -141,4 +141,20 @@ fn whichever_layer_comes_first_is_shown_until_a_better_one_comes() {
     assert_eq!(current(&mut sim, alice, bob), Some(2), "{}", sim.replay_hint());
     let video = sim.video_at(bob);
     assert_eq!((video.missing, video.faults(), video.dropped), (0, 0, 0), "{video:?} {}", sim.replay_hint());
+}
+
+#[test]
+fn each_size_comes_at_each_rate_that_is_asked_for() {
+    let mut sim = Sim::seeded(690);
+    let (alice, bob) = sim.camera_and_viewer(Conditions::delay(millis(20)), &encodings());
+    sim.run_for(seconds(3));
+    let consumer = sim.watched(bob, alice, MediaKind::Video).consumer;
+    for (spatial, temporal) in [(2, 0), (0, 2), (2, 1), (1, 0), (2, 2), (0, 0)] {
+        sim.command(Command::SetPreferredLayers { consumer, spatial, temporal: Some(temporal) });
+        sim.run_for(seconds(3));
+        let current = sim.consumer_stats(consumer).current;
+        assert_eq!(current, Some(Layer { spatial, temporal }), "{}", sim.replay_hint());
+    }
+    let video = sim.video_at(bob);
+    assert_eq!((video.missing, video.faults()), (0, 0), "{video:?} {}", sim.replay_hint());
 }
