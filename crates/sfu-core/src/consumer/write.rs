@@ -52,8 +52,8 @@ impl CopiedExtensions {
             Some(_) => None,
             None => map.id_of(ExtensionKind::AbsSendTime),
         };
-        // VP8's own descriptor tells all, and is kept continuous over switches.
-        let is_of_use = |kind| codec != CodecKind::Vp8 || kind != ExtensionKind::DependencyDescriptor;
+        // Nothing else tells of the layers of AV1. The others have descriptors of their own, or none that decoders need.
+        let is_of_use = |kind| codec == CodecKind::Av1 || kind != ExtensionKind::DependencyDescriptor;
         let copied = COPIED.map(|kind| map.id_of(kind).filter(|_| is_of_use(kind)).map(|id| (kind, id)));
         let mid = map.id_of(ExtensionKind::Mid);
         let needs_two_byte = copied

@@ -150,10 +150,13 @@ pub fn consumable_rtp_parameters(
     cname: &str,
 ) -> RtpParameters {
     let cname = if cname.is_empty() { parameters.rtcp.cname.clone() } else { Some(cname.to_owned()) };
+    // Nothing else tells of the layers of AV1. Others have descriptors of their own, which are kept true when layers change.
+    let is_av1 = mapping.codec.consumable.mime_type.eq_ignore_ascii_case("video/AV1");
     let header_extensions = capabilities
         .header_extensions
         .iter()
         .filter(|extension| extension.kind == mapping.kind && extension.direction.sends())
+        .filter(|extension| is_av1 || extension.uri != ExtensionKind::DependencyDescriptor.uri())
         .map(|extension| RtpHeaderExtensionParameters {
             uri: extension.uri.clone(),
             id: extension.preferred_id,

@@ -140,8 +140,8 @@ const VIDEO: &[MediaKind] = &[MediaKind::Video];
 /// Ids are mediasoup's where it has the extension, and below 15, so that the one-byte form always suffices.
 ///
 /// What would be wrong after forwarding is only read: rid and repaired-rid name streams of the publisher, the
-/// transmission offset is that of its own pacer, the layers allocation speaks of streams that the viewer does not
-/// get, and the dependency descriptor would need rewriting whenever a layer is left out.
+/// transmission offset is that of its own pacer, and the layers allocation speaks of streams that the viewer does not
+/// get.
 const SUPPORTED_EXTENSIONS: &[ExtensionEntry] = &[
     (ExtensionKind::Mid, BOTH, 1, HeaderExtensionDirection::SendRecv),
     (ExtensionKind::Rid, VIDEO, 2, HeaderExtensionDirection::RecvOnly),
@@ -149,7 +149,7 @@ const SUPPORTED_EXTENSIONS: &[ExtensionEntry] = &[
     (ExtensionKind::AbsSendTime, BOTH, 4, HeaderExtensionDirection::SendRecv),
     (ExtensionKind::TransportWideCc, BOTH, 5, HeaderExtensionDirection::SendRecv),
     (ExtensionKind::VideoLayersAllocation, VIDEO, 6, HeaderExtensionDirection::RecvOnly),
-    (ExtensionKind::DependencyDescriptor, VIDEO, 8, HeaderExtensionDirection::RecvOnly),
+    (ExtensionKind::DependencyDescriptor, VIDEO, 8, HeaderExtensionDirection::SendRecv),
     (ExtensionKind::AudioLevel, AUDIO, 10, HeaderExtensionDirection::SendRecv),
     (ExtensionKind::VideoOrientation, VIDEO, 11, HeaderExtensionDirection::SendRecv),
     (ExtensionKind::TransmissionOffset, VIDEO, 12, HeaderExtensionDirection::RecvOnly),

@@ -94,7 +94,6 @@ fn what_would_be_wrong_after_forwarding_is_only_read() {
         ExtensionKind::Rid,
         ExtensionKind::RepairedRid,
         ExtensionKind::VideoLayersAllocation,
-        ExtensionKind::DependencyDescriptor,
         ExtensionKind::TransmissionOffset,
     ];
     assert_eq!(only_read, expected.into_iter().map(ExtensionKind::uri).collect());

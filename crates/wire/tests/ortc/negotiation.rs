@@ -342,6 +342,9 @@ fn what_is_only_read_is_not_sent_even_where_the_device_knows_it() {
         assert!(has(&consumer, ExtensionKind::Mid) && has(&consumer, ExtensionKind::AbsCaptureTime), "{case}");
         assert_eq!(has(&consumer, ExtensionKind::AudioLevel), case == "opus");
     }
+    // Of AV1 nothing else tells the layers.
+    let consumer = consumer_rtp_parameters(&consumable_of(CHROMIUM, "av1"), router_rtp_capabilities(), &ids());
+    assert!(has(&consumer.expect("the router has all"), ExtensionKind::DependencyDescriptor));
 }
 
 #[test]
