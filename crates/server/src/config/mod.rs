@@ -3,6 +3,7 @@
 mod env_file;
 mod settings;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,6 +15,9 @@ use settings::{Found, Sources};
 
 /// A secret shorter than this can be guessed (RFC 7518 §3.2: as long as the hash's output).
 const MIN_SECRET_CHARS: usize = 32;
+
+/// Microphones of a room that are heard where only other rooms are named.
+const DEFAULT_LOUDEST: u8 = 5;
 
 /// Everything that can be chosen at start.
 #[derive(Clone, Debug)]
@@ -57,8 +61,8 @@ pub struct Limits {
     pub rooms: u32,
     /// Seats of each.
     pub room_capacity: u32,
-    /// Microphones of a room that are heard at a time; 0: all.
-    pub loudest: u8,
+    /// Microphones of a room that are heard at a time.
+    pub loudest: Loudest,
     /// Guests of one address in a minute.
     pub guests_per_minute: u32,
     /// Characters of a display name.
@@ -81,6 +85,42 @@ pub struct Limits {
     pub media_events_burst: u32,
     /// Other events of a participant in ten seconds, and at once.
     pub other_events_per_10s: u32,
+}
+
+/// How many microphones of each room are heard at a time, the loudest; 0: all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loudest {
+    usual: u8,
+    /// By the ids of rooms in which it is otherwise.
+    of_rooms: HashMap<String, u8>,
+}
+
+impl Loudest {
+    /// How many are heard in this room.
+    pub fn of(&self, room: &str) -> u8 {
+        self.of_rooms.get(room).copied().unwrap_or(self.usual)
+    }
+
+    /// The rooms in which it is otherwise than usual.
+    pub fn rooms(&self) -> impl Iterator<Item = &str> {
+        self.of_rooms.keys().map(String::as_str)
+    }
+
+    fn from_found(found: &Found) -> Result<Self, InvalidSetting> {
+        let one = |text: &str| match text.split_once('=') {
+            None => Some((None, text.parse().ok()?)),
+            Some((room, count)) => Some((Some(room_id(room.trim())?), count.trim().parse().ok()?)),
+        };
+        let wanted = "a number from 0 to 255, and after it rooms in which it is otherwise, such as 5,study-room-1=0";
+        let all: Vec<(Option<String>, u8)> = found.list(one, wanted)?;
+        let (usual, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(room, _)| room.is_none());
+        let usual = match usual.as_slice() {
+            [] => DEFAULT_LOUDEST,
+            [(_, count)] => *count,
+            _ => return Err(found.refuse(wanted.to_owned())),
+        };
+        Ok(Self { usual, of_rooms: others.into_iter().filter_map(|(room, count)| Some((room?, count))).collect() })
+    }
 }
 
 /// Never shown, not even by accident.
@@ -237,7 +277,7 @@ impl Limits {
         Ok(Self {
             rooms: sources.find("STUDYHALL_ROOMS").number(1..=1_000)?,
             room_capacity: sources.find("STUDYHALL_ROOM_CAPACITY").number(1..=1_000)?,
-            loudest: sources.find("STUDYHALL_LOUDEST").number(0..=255)?,
+            loudest: Loudest::from_found(&sources.find("STUDYHALL_LOUDEST"))?,
             guests_per_minute: sources.find("STUDYHALL_GUESTS_PER_MINUTE").number(1..=1_000_000)?,
             display_name: sources.find("STUDYHALL_MAX_DISPLAY_NAME").number(1..=500)?,
             connections: sources.find("STUDYHALL_MAX_CONNECTIONS").number(1..=1_000_000)?,

@@ -61,7 +61,7 @@ const PUBLIC: &[Setting] = settings![
     "room-capacity", "STUDYHALL_ROOM_CAPACITY", None, "SEATS", "50",
         "Seats of each";
     "loudest", "STUDYHALL_LOUDEST", None, "COUNT", "5",
-        "Microphones of a room that are heard at a time, the loudest; 0 means all";
+        "Microphones of a room that are heard at a time, the loudest; 0 means all; for one room as in 5,study-room-1=0";
     "guests-per-minute", "STUDYHALL_GUESTS_PER_MINUTE", None, "COUNT", "30",
         "Guests that one address may create in a minute";
     "max-display-name", "STUDYHALL_MAX_DISPLAY_NAME", None, "CHARACTERS", "50",

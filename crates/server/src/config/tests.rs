@@ -28,8 +28,26 @@ fn with_nothing_set_everything_has_its_default() {
     assert_eq!(config.consent_timeout.as_secs(), 30);
     assert!(config.jwt_secret.is_none());
     assert!(config.workers >= 1);
-    assert_eq!((config.limits.rooms, config.limits.room_capacity, config.limits.loudest), (10, 50, 5));
+    assert_eq!(
+        (config.limits.rooms, config.limits.room_capacity, config.limits.loudest.of("study-room-1")),
+        (10, 50, 5)
+    );
     assert_eq!(loaded.notes, [] as [String; 0]);
+}
+
+#[test]
+fn the_loudest_microphones_can_be_more_or_fewer_in_one_room() {
+    let loudest = |value| {
+        load(&["--loudest", value], &[], "")
+            .map(|loaded| ["study-room-1", "study-room-2"].map(|room| loaded.config.limits.loudest.of(room)))
+    };
+    assert_eq!(loudest("3").unwrap(), [3, 3]);
+    assert_eq!(loudest("3, study-room-2=0").unwrap(), [3, 0]);
+    assert_eq!(loudest("study-room-1 = 9").unwrap(), [9, 5]);
+    for wrong in ["x", "256", "3,4", "Room 1=2", "study-room-1=", "study-room-1=300"] {
+        let refused = loudest(wrong).unwrap_err().to_string();
+        assert!(refused.contains("--loudest") && refused.contains("study-room-1=0"), "{refused}");
+    }
 }
 
 #[test]

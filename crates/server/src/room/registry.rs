@@ -38,7 +38,8 @@ impl Registry {
             .map(|number| {
                 let id = format!("study-room-{number}");
                 let name = format!("Study Room {number}");
-                let options = RoomOptions { loudest: limits.loudest, is_traced: config.trace_rooms.contains(&id) };
+                let options =
+                    RoomOptions { loudest: limits.loudest.of(&id), is_traced: config.trace_rooms.contains(&id) };
                 let state = State::new(id, name, String::new(), limits.room_capacity);
                 Room::new(state, options, Arc::clone(workers), Arc::clone(bell))
             })
@@ -47,6 +48,9 @@ impl Registry {
             rooms.iter().enumerate().map(|(index, room)| (room.id().to_owned(), index)).collect();
         for room in config.trace_rooms.iter().filter(|room| !by_id.contains_key(*room)) {
             warn!(room, "there is no such room to be traced");
+        }
+        for room in limits.loudest.rooms().filter(|room| !by_id.contains_key(*room)) {
+            warn!(room, "there is no such room to set the loudest microphones of");
         }
         Self { rooms, by_id }
     }
