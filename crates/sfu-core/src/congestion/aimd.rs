@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::trendline::Usage;
 
-/// Down to this share of what arrives (§5.5).
-const BETA: f64 = 0.85;
+/// Down to this share of what arrives (§5.5). The draft has 0.85: with that a viewer of nine pictures had a tenth less of its link,
+/// as a queue that stands is found and drained elsewhere.
+const BETA: f64 = 0.88;
 
 /// Up by this factor a second while the capacity is not known (§5.5).
 const GROWTH: f64 = 1.08;
@@ -196,7 +197,7 @@ mod tests {
         }
         assert!((1_400_000..1_500_000).contains(&aimd.rate()), "{}", aimd.rate());
         aimd.update(now, Usage::Over, Some(1_000_000), RTT, false);
-        assert_eq!(aimd.rate(), 850_000);
+        assert_eq!(aimd.rate(), 880_000);
     }
 
     #[test]
@@ -209,7 +210,7 @@ mod tests {
             now += Duration::from_millis(50);
             aimd.update(now, Usage::Normal, Some(1_000_000), RTT, false);
         }
-        assert!((860_000..900_000).contains(&aimd.rate()), "{}", aimd.rate());
+        assert!((890_000..930_000).contains(&aimd.rate()), "{}", aimd.rate());
     }
 
     #[test]
