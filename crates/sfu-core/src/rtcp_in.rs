@@ -66,7 +66,9 @@ impl Worker {
                 if let Some(downlink) = &mut transport.downlink {
                     downlink.estimator.receive_feedback(now, feedback);
                     downlink.note_rate(now);
+                    let lost = downlink.take_loss(now);
                     self.trace_estimate(now, key, None);
+                    self.repeat_by_loss(key, lost);
                 }
             }
             RtcpPacket::Xr(report) => {
@@ -119,6 +121,17 @@ impl Worker {
         }
     }
 
+    /// Has sound repeated by the share of packets that a viewer's link loses. Transport-wide feedback knows that better than reports
+    /// of single streams: those leave out what was sent again, and count what publishers lost.
+    fn repeat_by_loss(&mut self, key: Key<WebRtcTransport>, lost: Option<f64>) {
+        let (Some(lost), Some(transport)) = (lost, self.transports.get(key)) else { return };
+        for &consumer in &transport.consumers {
+            if let Some(consumer) = self.consumers.get_mut(consumer).filter(|consumer| consumer.is_transport_wide()) {
+                consumer.note_loss((lost * 256.0) as u8);
+            }
+        }
+    }
+
     fn receive_block(&mut self, now: Instant, key: Key<WebRtcTransport>, block: &ReportBlock) {
         let ntp_now = NtpTime::from_system(self.unix_at(now)).middle();
         let Some(transport) = self.transports.get_mut(key) else { return };
@@ -130,8 +143,11 @@ impl Worker {
         {
             transport.measure_round_trip(round_trip);
         }
+        let knows_better = transport.downlink.as_ref().is_some_and(|downlink| downlink.estimator.was_heard());
         if let Some(consumer) = self.consumers.get_mut(consumer_key) {
-            consumer.note_loss(block.fraction_lost);
+            if !(knows_better && consumer.is_transport_wide()) {
+                consumer.note_loss(block.fraction_lost);
+            }
             consumer.view.fraction_lost = block.fraction_lost;
             consumer.view.cumulative_lost = block.cumulative_lost;
             consumer.view.jitter = block.jitter;

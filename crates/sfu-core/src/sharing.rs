@@ -111,6 +111,7 @@ impl Worker {
             let repairs = downlink.repeat_rate(now);
             let budget = Budget {
                 bit_rate: available.saturating_sub(sound + repairs),
+                steady: downlink.steady_rate(now).saturating_sub(sound + repairs),
                 link: available,
                 may_raise: downlink.may_raise(now, !claims.iter().any(Claim::is_sent)),
                 is_full: downlink.estimator.is_full(),

@@ -140,6 +140,8 @@ pub(crate) struct Shared {
 pub(crate) struct Budget {
     /// What the link has room for beside sound and repairs.
     pub(crate) bit_rate: u64,
+    /// The same by the least that it was believed to carry in the last moment: what is new to a viewer has to fit into that.
+    pub(crate) steady: u64,
     /// What it is believed to carry in all.
     pub(crate) link: u64,
     /// Whether anybody may get more than it has.
@@ -211,7 +213,7 @@ impl Round {
             let at_once = self.raised == 0 || raised <= bit_rate * RAISED_PERCENT / 100;
             let may_raise = self.budget.may_raise && claim.may_raise;
             let room = (self.budget.link * ROOM_PERCENT + claim.cost(step) * KEY_FRAME_PERCENT) / 100;
-            return may_raise && at_once && needed + room <= bit_rate;
+            return may_raise && at_once && needed + room <= bit_rate.min(self.budget.steady);
         }
         // The estimate goes below what the link carries whenever it touched that: what is sent already may stay.
         let kept = if self.budget.is_full { 0 } else { self.budget.link * KEPT_PERCENT / 100 };
@@ -242,7 +244,10 @@ mod tests {
     const CAMERA: [u64; 3] = [100, 400, 1200];
 
     fn share(bit_rate: u64, may_raise: bool, claims: &mut [Claim<u32>]) -> Shared {
-        allocate(Budget { bit_rate, link: bit_rate, may_raise, is_full: true, untested: false }, claims)
+        allocate(
+            Budget { bit_rate, steady: bit_rate, link: bit_rate, may_raise, is_full: true, untested: false },
+            claims,
+        )
     }
 
     /// Shares until nobody gets anything new.
@@ -302,7 +307,10 @@ mod tests {
     #[test]
     fn the_last_picture_goes_last() {
         let mut claims = [claim(1, Rank::Other, &[500]), claim(2, Rank::Other, &[500])];
-        allocate(Budget { bit_rate: 300, link: 300, may_raise: false, is_full: true, untested: true }, &mut claims);
+        allocate(
+            Budget { bit_rate: 300, steady: 300, link: 300, may_raise: false, is_full: true, untested: true },
+            &mut claims,
+        );
         assert_eq!(granted(&claims), [(1, Some(0)), (2, None)], "nothing speaks against it");
         share(400, true, &mut claims);
         assert_eq!(granted(&claims), [(1, None), (2, None)]);

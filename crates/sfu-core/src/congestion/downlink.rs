@@ -30,6 +30,13 @@ const REPAIR_PERCENT: u64 = 40;
 const REPAIR_SPAN: Duration = Duration::from_millis(400);
 const MIN_REPAIR_CREDIT: u64 = 6_000;
 
+/// A picture gets better when the link is believed to carry that for so long at least: a burst may promise too much, and the
+/// next one takes it back.
+const STEADY_FOR: Duration = Duration::from_millis(1000);
+
+/// It is looked this often how much is lost.
+const LOSS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// While a probe is sent it is looked after this often.
 const PROBE_TICK: Duration = Duration::from_millis(2);
 
@@ -79,6 +86,8 @@ pub(crate) struct Downlink {
     pub(crate) pacer: Pacer<Paced>,
     probe: Option<RunningProbe>,
     review_at: Option<Instant>,
+    /// The least estimate since a time, and in such a time before it.
+    steady: (Instant, u64, u64),
     /// Bits a second that were shared out.
     used: u64,
     raising: Raising,
@@ -88,6 +97,8 @@ pub(crate) struct Downlink {
     repeated: u64,
     repeat_rate: u64,
     reviewed_at: Option<Instant>,
+    /// When it was looked how much is lost.
+    loss_at: Option<Instant>,
     /// Bytes that may be sent again, and since when they are reckoned.
     repair_credit: u64,
     repaired_at: Option<Instant>,
@@ -96,13 +107,15 @@ pub(crate) struct Downlink {
 impl Downlink {
     pub(crate) fn new(now: Instant, limits: BitrateLimits) -> Self {
         let estimator = Estimator::new(limits);
+        let estimator_rate = estimator.rate();
         let mut pacer = Pacer::new(now);
-        pacer.set_link_rate(now, estimator.rate());
+        pacer.set_link_rate(now, estimator_rate);
         Self {
             estimator,
             pacer,
             probe: None,
             review_at: None,
+            steady: (now, estimator_rate, estimator_rate),
             used: 0,
             raising: Raising::of_all(),
             told: None,
@@ -110,6 +123,7 @@ impl Downlink {
             repeated: 0,
             repeat_rate: 0,
             reviewed_at: None,
+            loss_at: None,
             repair_credit: 0,
             repaired_at: None,
         }
@@ -160,10 +174,37 @@ impl Downlink {
     /// The estimate changed.
     pub(crate) fn note_rate(&mut self, now: Instant) {
         let rate = self.estimator.rate();
+        self.note_steady(now, rate);
         self.pacer.set_link_rate(now, rate);
         if rate < self.used {
             self.review_soon(now);
         }
+    }
+
+    /// The least that the link was believed to carry in the last moment; what it is believed to carry now where it never failed.
+    pub(crate) fn steady_rate(&mut self, now: Instant) -> u64 {
+        let rate = self.estimator.rate();
+        self.note_steady(now, rate);
+        let (_, least, before) = self.steady;
+        if self.estimator.is_untested() { rate } else { least.min(before) }
+    }
+
+    fn note_steady(&mut self, now: Instant, rate: u64) {
+        let (since, least, _) = &mut self.steady;
+        if now.saturating_duration_since(*since) >= STEADY_FOR {
+            self.steady = (now, rate, *least);
+        } else {
+            *least = rate.min(*least);
+        }
+    }
+
+    /// The share of packets lost lately, now and then.
+    pub(crate) fn take_loss(&mut self, now: Instant) -> Option<f64> {
+        let is_due = self.loss_at.is_none_or(|at| now.saturating_duration_since(at) >= LOSS_INTERVAL);
+        is_due.then(|| {
+            self.loss_at = Some(now);
+            self.estimator.lost_share()
+        })
     }
 
     /// What is to be shared, or among whom, changed.

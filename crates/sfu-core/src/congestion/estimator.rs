@@ -156,6 +156,16 @@ impl Estimator {
         self.standing.is_long()
     }
 
+    /// Whether transport-wide feedback came.
+    pub(crate) fn was_heard(&self) -> bool {
+        self.heard_at.is_some()
+    }
+
+    /// Share of packets lost lately, 0 to 1.
+    pub(crate) fn lost_share(&self) -> f64 {
+        self.loss.share()
+    }
+
     pub(crate) fn note_round_trip(&mut self, round_trip: Duration) {
         self.round_trip = round_trip;
     }

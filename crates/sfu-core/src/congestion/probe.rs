@@ -33,9 +33,13 @@ const MIN_GAP: Duration = Duration::from_millis(1000);
 /// More than what is wanted is asked for, in percent, so that what is wanted has room.
 const WANTED_PERCENT: u64 = 150;
 
-/// How long a burst is, and how many packets it has at least.
+/// How long a burst is, and how many packets and bytes it has at least. Fewer bytes fit into what shapers let through at once,
+/// and what came behind so much of the bytes, in percent, is what counts.
 const DURATION: Duration = Duration::from_millis(15);
 const MIN_PACKETS: u32 = 5;
+const MIN_BYTES: u64 = 6_000;
+const TAIL_PERCENT: u64 = 60;
+const TAIL_MICROS: u64 = 10_000;
 
 /// A burst without answer for this long had none.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -54,7 +58,7 @@ const SAFE_PERCENT: u64 = 95;
 /// to so many times the first, until what was shown once stands.
 const BROKEN_PERCENT: u64 = 75;
 const TRIAL: Duration = Duration::from_secs(6);
-const DISTRUST: Duration = Duration::from_secs(12);
+const DISTRUST: Duration = Duration::from_secs(8);
 const MAX_BROKEN: u32 = 4;
 const CEILING_PERCENT: u64 = 125;
 
@@ -82,6 +86,8 @@ pub(crate) struct Probe {
 struct Awaited {
     probe: Probe,
     asked_at: Instant,
+    /// When the last packet before the end arrived, and the bytes until then.
+    tail: Option<(i64, u64)>,
     /// Packets and bytes whose fate is known.
     known: (u32, u64),
     packets: u32,
@@ -98,6 +104,8 @@ struct Awaited {
 pub(crate) struct Prober {
     next_id: u32,
     planned: [Option<u64>; 2],
+    /// What is wanted since a moment, which is asked for when the last burst is not too near.
+    risen: Option<u64>,
     awaited: Option<Awaited>,
     last_at: Option<Instant>,
     began: bool,
@@ -119,6 +127,7 @@ impl Prober {
         Self {
             next_id: 0,
             planned: [None; 2],
+            risen: None,
             awaited: None,
             last_at: None,
             began: false,
@@ -137,7 +146,7 @@ impl Prober {
         let rises = wanted > self.wanted.saturating_mul(5) / 4 && wanted > rate;
         self.wanted = wanted;
         if rises && self.began {
-            self.plan([Some(wanted * WANTED_PERCENT / 100), None]);
+            self.risen = Some(wanted * WANTED_PERCENT / 100);
         }
     }
 
@@ -150,7 +159,7 @@ impl Prober {
 
     /// The rate fell at once from `before`.
     pub(crate) fn note_drop(&mut self, now: Instant, before: u64) {
-        self.planned = [None; 2];
+        (self.planned, self.risen) = ([None; 2], None);
         if self.dropped.is_none_or(|(at, _)| now.saturating_duration_since(at) > PERIOD) {
             self.dropped = Some((now, before));
         }
@@ -189,7 +198,8 @@ impl Prober {
         }
         let since_last = |time| self.last_at.is_none_or(|at| now.saturating_duration_since(at) >= time);
         let planned = self.planned[0].take().or_else(|| self.planned[1].take());
-        let due = planned.or_else(|| {
+        let risen = if since_last(MIN_GAP) { self.risen.take() } else { None };
+        let due = planned.or(risen).or_else(|| {
             if let Some((at, before)) = self.dropped
                 && now.saturating_duration_since(at) >= RECOVERY_AFTER
                 && since_last(MIN_GAP)
@@ -214,11 +224,12 @@ impl Prober {
             id: ProbeId(self.next_id),
             rate: due,
             min_packets: MIN_PACKETS,
-            min_bytes: due * DURATION.as_micros() as u64 / 8_000_000,
+            min_bytes: (due * DURATION.as_micros() as u64 / 8_000_000).max(MIN_BYTES),
         };
         self.awaited = Some(Awaited {
             probe,
             asked_at: now,
+            tail: None,
             known: (0, 0),
             packets: 0,
             first_sent: None,
@@ -269,6 +280,9 @@ impl Awaited {
         self.last_arrival = self.last_arrival.max(arrival);
         self.packets += 1;
         self.bytes += bytes;
+        if self.tail.is_none() && self.known.1 * 100 >= self.probe.min_bytes * TAIL_PERCENT {
+            self.tail = Some((arrival, self.bytes));
+        }
     }
 
     fn shows(&self) -> Option<Shown> {
@@ -286,7 +300,12 @@ impl Awaited {
         }
         // What the last packet took to send, and the first to arrive, is not seen.
         let sent = (self.bytes - self.last_bytes) * 8_000_000 / sent_in;
-        let arrived = (self.bytes - self.first_bytes) * 8_000_000 / arrived_in;
+        let mut arrived = (self.bytes - self.first_bytes) * 8_000_000 / arrived_in;
+        if let Some((from, bytes)) = self.tail
+            && let Ok(arrived_in @ TAIL_MICROS..) = u64::try_from(self.last_arrival - from)
+        {
+            arrived = arrived.min((self.bytes - bytes) * 8_000_000 / arrived_in);
+        }
         if arrived > sent * 2 {
             return None;
         }
