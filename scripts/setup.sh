@@ -79,6 +79,13 @@ need_browsers() {
   fi
 }
 
+# Thin and lossy links are laid by root alone; elsewhere their tests say that they are skipped.
+need_network_tools() {
+  can_install || return 0
+  if ! has ip || ! has tc; then apt_install iproute2 || printf 'No iproute2 here: the tests of thin links will be skipped.\n'; fi
+  if ! has nft; then apt_install nftables || printf 'No nftables here: the tests of thin links will be skipped.\n'; fi
+}
+
 case "${1:-}" in
   run)
     need_rust
@@ -94,6 +101,7 @@ case "${1:-}" in
     need_rust
     need_node
     need_browsers
+    need_network_tools
     ;;
   *) fail "usage: scripts/setup.sh run|check|test" ;;
 esac
