@@ -79,7 +79,7 @@ export class Line {
   }
 
   /**
-   * Loses so many of a hundred UDP packets on the way to or from the far end; signalling is TCP and stays. They are lost
+   * Loses so many of a hundred UDP packets, at most 99, on the way to or from the far end; signalling is TCP and stays. They are lost
    * where they arrive: where they are sent, the sender would be told.
    */
   lose(direction: Direction, percent: number): void {
