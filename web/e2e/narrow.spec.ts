@@ -18,6 +18,7 @@ import {
 } from './support/recording';
 
 const TOP_WIDTH = 1280;
+const TOP_LAYER = 2;
 const SAMPLES_PER_SECOND = 48_000;
 
 /** Larger than the middle layer is, and no larger than two cores can draw. */
@@ -216,10 +217,12 @@ test('what a publisher’s link loses changes nothing for who watches', async ({
   const frames = await recordedFrames(viewer.page);
   expectNoStill(frames, [beganMs, endMs], 1_000);
   expect(widths(frames, beganMs, endMs)).toEqual([TOP_WIDTH]);
-  // The way to the top layer was told; and a link is told of where it carries too little.
+  // The way to the top layer was told; and a link is told of where it carries too little. How many of its frames a browser
+  // sends is up to its processor.
   const layers = notes.of('consumer-layers');
   expect(layers).not.toEqual([]);
-  expect([...layers, ...notes.of('bandwidth')].filter(({ atMs }) => atMs >= beganMs)).toEqual([]);
+  const smaller = layers.filter(({ atMs, spatialLayer }) => atMs >= beganMs && spatialLayer !== TOP_LAYER);
+  expect([...smaller, ...notes.of('bandwidth').filter(({ atMs }) => atMs >= beganMs)]).toEqual([]);
   expectLost(line, 'from');
 });
 

@@ -10,8 +10,8 @@ import { join } from 'node:path';
 
 /** A packet waits this long at most before a thin line, as in a home router with a modest buffer. */
 const LONGEST_WAIT = '200ms';
-/** What passes at once: some packets, so that the line is thin all the time and not only on average. */
-const BURST = '16kb';
+/** What passes at once: a few packets, so that the line is thin all the time and not only on average. */
+const BURST = '2kb';
 
 /** The card at the far end. */
 const FAR_CARD = 'line';

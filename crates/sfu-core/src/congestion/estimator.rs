@@ -209,7 +209,7 @@ impl Estimator {
             self.trendline.receive(result.sent_at, arrival);
             self.standing.receive(result.sent_at, arrival);
             self.acknowledged.receive(arrival, result.bytes, is_limited);
-            shown = self.prober.receive(result).or(shown);
+            shown = self.prober.receive(result, self.standing.is_there()).or(shown);
         }
         let usage = match self.trendline.usage() {
             // Delays that waver without a queue are somebody's processor, not the link.

@@ -56,7 +56,7 @@ const SAFE_PERCENT: u64 = 95;
 /// A path that did not keep what a burst had shown, as it fell below this share of it within this time, lets short bursts
 /// through (a token bucket): for some time no burst is believed beyond what was left then and a bit more; each time longer, up
 /// to so many times the first, until what was shown once stands.
-const BROKEN_PERCENT: u64 = 75;
+const BROKEN_PERCENT: u64 = 60;
 const TRIAL: Duration = Duration::from_secs(6);
 const DISTRUST: Duration = Duration::from_secs(8);
 const MAX_BROKEN: u32 = 4;
@@ -244,8 +244,9 @@ impl Prober {
     }
 
     /// Takes in the fate of one packet of a burst; what the burst shows once enough of it arrived, if that is clearly more than
-    /// was known, or all that there is.
-    pub(crate) fn receive(&mut self, result: &PacketResult) -> Option<Shown> {
+    /// was known, or all that there is. `queued`: whether a queue stands behind it; else what arrived late arrived late for
+    /// another reason, and says nothing of less than was known.
+    pub(crate) fn receive(&mut self, result: &PacketResult, queued: bool) -> Option<Shown> {
         let awaited = self.awaited.as_mut()?;
         if result.probe != awaited.probe.id.mark() {
             return None;
@@ -255,7 +256,8 @@ impl Prober {
         if let Some(arrival) = result.received_at {
             awaited.receive(result.sent_at, arrival, bytes);
         }
-        let shown = awaited.shows()?;
+        let mut shown = awaited.shows(queued)?;
+        shown.is_all &= queued || shown.rate > self.known;
         let probe = awaited.probe;
         self.awaited = None;
         let gains = shown.rate * 100 >= self.known * GAIN_PERCENT;
@@ -285,7 +287,7 @@ impl Awaited {
         }
     }
 
-    fn shows(&self) -> Option<Shown> {
+    fn shows(&self, queued: bool) -> Option<Shown> {
         let enough = |packets: u32, bytes: u64, percent: u64| {
             u64::from(packets) * 100 >= u64::from(self.probe.min_packets) * percent
                 && bytes * 100 >= self.probe.min_bytes * percent
@@ -301,7 +303,7 @@ impl Awaited {
         // What the last packet took to send, and the first to arrive, is not seen.
         let sent = (self.bytes - self.last_bytes) * 8_000_000 / sent_in;
         let mut arrived = (self.bytes - self.first_bytes) * 8_000_000 / arrived_in;
-        if let Some((from, bytes)) = self.tail
+        if let Some((from, bytes)) = self.tail.filter(|_| queued)
             && let Ok(arrived_in @ TAIL_MICROS..) = u64::try_from(self.last_arrival - from)
         {
             arrived = arrived.min((self.bytes - bytes) * 8_000_000 / arrived_in);
@@ -328,7 +330,7 @@ mod tests {
             let micros = sent_at.saturating_duration_since(start).as_micros() as i64;
             arrival = micros.max(arrival) + 250 * 8_000_000 / capacity as i64;
             let result = PacketResult { sent_at, received_at: Some(arrival), bytes: 250, probe: probe.id.mark() };
-            shown = shown.or(prober.receive(&result));
+            shown = shown.or(prober.receive(&result, true));
         }
         shown
     }

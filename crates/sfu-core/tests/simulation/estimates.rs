@@ -84,13 +84,16 @@ fn watch_four(publisher_loss: f64) -> (f64, f64) {
     (shares.iter().sum::<f64>() / shares.len() as f64, lost)
 }
 
+/// What is counted on of a link that nothing is wrong with, however its packets happen to fall.
+const LEAST_SHARE: f64 = 0.9;
+
 #[test]
 fn what_a_publisher_loses_changes_nothing_for_its_viewers_link() {
     let (clean, _) = watch_four(0.0);
-    assert!(clean > 0.9, "{clean}");
+    assert!(clean > LEAST_SHARE, "{clean}");
     for loss in [0.05, 0.2] {
         let (share, lost) = watch_four(loss);
-        assert!(share > clean - 0.07, "{loss}: {share} of the link, and without loss {clean}");
+        assert!(share > LEAST_SHARE, "{loss}: {share} of the link, and without loss {clean}");
         assert!(lost < 0.01, "{loss}: {lost} were believed to be lost on the viewer's link");
     }
 }
