@@ -4,6 +4,7 @@ import type { Browser, BrowserContext, Locator } from '@playwright/test';
 
 import { CHROMIUM } from './support/browsers';
 import { test as base, expect, HD, People, type Person } from './support/fixtures';
+import { measured } from './support/measured';
 import { Line, whyNoLine } from './support/network';
 import {
   keepConnections,
@@ -259,11 +260,4 @@ function expectLost(line: Line, direction: 'to' | 'from'): void {
   const lost = line.lost(direction);
   measured('packets lost', lost);
   expect(lost).toBeGreaterThan(30);
-}
-
-/** A figure worth reading where all is well too. */
-function measured(what: string, ...values: (number | string)[]): void {
-  const description = values.join(', ');
-  test.info().annotations.push({ type: what, description });
-  console.info(`    ${what}: ${description}`);
 }

@@ -1,6 +1,7 @@
 /** What is not on the screen is not sent, what is comes in the size it is shown in, and nobody encodes what nobody sees. */
 
 import { expect, HD, test, type Person } from './support/fixtures';
+import { measured } from './support/measured';
 
 /** As if the window went behind another, or came back. */
 function setHidden(person: Person, hidden: boolean): Promise<void> {
@@ -61,3 +62,30 @@ test('a hidden window is sent no pictures, and its publisher stops encoding what
   await ada.expectToSee('Grace');
   await expect.poll(async () => (await encoded(grace)).filter(Boolean).length).toBeGreaterThan(1);
 });
+
+test('tiles that are shown again have a picture at once', async ({ people }) => {
+  await people.join('Grace', { room: 'study-room-3' });
+  const ada = await people.join('Ada', { room: 'study-room-3' });
+  await ada.expectToSee('Grace');
+  const waited: number[] = [];
+  for (let turn = 0; turn < 15; turn += 1) {
+    await setHidden(ada, true);
+    await ada.page.waitForTimeout(700 + turn * 90);
+    const next = ada.tileOf('Grace').locator('video').evaluate(untilNextFrame);
+    await setHidden(ada, false);
+    waited.push(await next);
+  }
+  waited.sort((a, b) => a - b);
+  measured('first frame of a tile after, ms, median and longest', waited[7] ?? 0, waited.at(-1) ?? 0);
+  expect(waited).toHaveLength(15);
+});
+
+/** Milliseconds until a picture draws its next frame. */
+function untilNextFrame(video: Element): Promise<number> {
+  const beganMs = performance.now();
+  return new Promise((resolve) => {
+    (video as HTMLVideoElement).requestVideoFrameCallback((nowMs) => {
+      resolve(Math.round(nowMs - beganMs));
+    });
+  });
+}
