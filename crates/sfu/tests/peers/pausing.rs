@@ -91,13 +91,16 @@ async fn a_consumer_paused_on_both_sides_waits_for_both() {
     assert_paused(&stage, &microphone, &sound, 0, until);
 }
 
+/// So many packets after a key frame, a picture does not begin with that one any more.
+const MORE_THAN_A_BEGINNING: usize = 100;
+
 #[tokio::test]
 async fn a_late_viewer_gets_a_key_frame_first_because_it_was_asked_for() {
     let mut stage = Stage::new().await;
     let (alice, bob) = (stage.publisher().await, stage.viewer().await);
     let camera = stage.camera(alice).await;
     let picture = stage.watch(bob, &camera).await;
-    stage.more(&picture, 60).await;
+    stage.more(&picture, MORE_THAN_A_BEGINNING).await;
     let carol = stage.viewer().await;
     let (began, requests) = (stage.source(&camera, 0).sent.len(), stage.key_frame_requests(&camera, 0));
     let late = stage.watch(carol, &camera).await;
@@ -116,7 +119,7 @@ async fn a_viewer_that_connects_after_it_consumed_gets_a_key_frame_first() {
     let camera = stage.camera(alice).await;
     let bob = stage.seat(Device::viewer()).await;
     let picture = stage.watch(bob, &camera).await;
-    stage.sent_more(&camera, 30).await;
+    stage.sent_more(&camera, MORE_THAN_A_BEGINNING).await;
     let began = stage.source(&camera, 0).sent.len();
     stage.connect(bob, DtlsRole::Client).await;
     stage.more(&picture, 30).await;
