@@ -4,6 +4,7 @@
 
 mod clock;
 pub mod config;
+mod db;
 mod error;
 mod http;
 mod room;
@@ -22,6 +23,8 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use config::Config;
+pub use db::OpenError;
+use db::{Database, Place};
 use http::auth::{Guests, Tokens};
 use room::Registry;
 use signal::lobby::{self, Bell};
@@ -36,6 +39,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// What every part of the server may need.
 pub(crate) struct App {
     pub(crate) config: Config,
+    pub(crate) db: Database,
     pub(crate) rooms: Registry,
     pub(crate) tokens: Tokens,
     pub(crate) guests: Guests,
@@ -57,6 +61,9 @@ pub enum StartError {
     /// The media workers do not.
     #[error("the media workers cannot start: {0}")]
     Media(#[from] sfu::StartError),
+    /// The database does not.
+    #[error("{0}")]
+    Database(#[from] OpenError),
     /// The port is taken, or not ours to take.
     #[error("cannot listen on {host} port {port}: {source}")]
     Listen {
@@ -86,6 +93,11 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (socket_layer, io) = signal::layer(&config.limits);
         info!("Socket.io server initialized for Shared Study Rooms");
+        let place = match &config.database_url {
+            Some(url) => Place::Url(url.clone()),
+            None => Place::Directory(config.data_dir.clone()),
+        };
+        let db = Database::open(&place).await?;
         let workers = Arc::new(start_workers(&config).await?);
         let listener = http::listen::bind(&config.host, config.port).await.map_err(|source| StartError::Listen {
             host: config.host.clone(),
@@ -102,6 +114,7 @@ impl Server {
             guests: Guests::new(&config),
             draining: AtomicBool::new(false),
             config,
+            db,
             rooms,
             workers,
             bell,
@@ -150,6 +163,7 @@ impl Server {
         bounded("ending the connections", serving).await;
         let workers = Arc::clone(&app.workers);
         bounded("stopping the media workers", tokio::task::spawn_blocking(move || workers.close())).await;
+        app.db.close().await;
         info!("Stopped");
     }
 }

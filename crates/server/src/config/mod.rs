@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -40,7 +41,11 @@ pub struct Config {
     pub consent_timeout: Duration,
     /// Bounds of what a viewer's link is believed to carry.
     pub bitrate_limits: sfu::BitrateLimits,
-    /// Signs tokens; `None`: a new one at each start.
+    /// Where the database and the keys are kept.
+    pub data_dir: PathBuf,
+    /// A PostgreSQL database; `None`: SQLite in the data directory.
+    pub database_url: Option<Secret>,
+    /// Signs tokens; `None`: one that is made once and kept in the data directory.
     pub jwt_secret: Option<Secret>,
     /// Other sites whose pages are let in.
     pub allowed_origins: Vec<String>,
@@ -128,6 +133,11 @@ impl Loudest {
 pub struct Secret(String);
 
 impl Secret {
+    /// Of this text.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
     /// The secret itself.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -233,6 +243,8 @@ impl Config {
             workers,
             consent_timeout: Duration::from_secs(sources.find("STUDYHALL_CONSENT_TIMEOUT").number(10..=60)?),
             bitrate_limits: bitrate_limits(sources)?,
+            data_dir: sources.find("STUDYHALL_DATA_DIR").value.into(),
+            database_url: database_url(&sources.find("STUDYHALL_DATABASE_URL"))?,
             jwt_secret: secret(&sources.find("STUDYHALL_JWT_SECRET"))?,
             allowed_origins: origins.list(origin, "a comma-separated list of origins such as https://example.org")?,
             trusted_proxies: proxies.list(
@@ -334,6 +346,15 @@ fn host(text: &str) -> Option<String> {
     };
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     (bare.parse::<IpAddr>().is_ok() || is_name()).then(|| bare.to_owned())
+}
+
+fn database_url(found: &Found) -> Result<Option<Secret>, InvalidSetting> {
+    if found.value.is_empty() {
+        return Ok(None);
+    }
+    let is_postgres = |text: &str| text.starts_with("postgres://") || text.starts_with("postgresql://");
+    let read = |text: &str| is_postgres(text).then(|| Some(Secret(text.to_owned())));
+    found.read(read, "a URL such as postgres://user:password@host/name")
 }
 
 fn secret(found: &Found) -> Result<Option<Secret>, InvalidSetting> {

@@ -84,6 +84,8 @@ const PUBLIC: &[Setting] = settings![
         "Media events of one participant at once";
     "other-events-per-10s", "STUDYHALL_OTHER_EVENTS_PER_10S", None, "COUNT", "50",
         "Other events of one participant in ten seconds, and at once";
+    "data-dir", "STUDYHALL_DATA_DIR", None, "DIRECTORY", "data",
+        "Where the database and the keys are kept; made where it is not there";
     "trace-room", "STUDYHALL_TRACE_ROOM", None, "ROOMS", "",
         "Rooms whose media are traced into the log, by their ids with commas between, such as study-room-1";
     "log", "STUDYHALL_LOG", Some("RUST_LOG"), "FILTER", "info",
@@ -91,17 +93,27 @@ const PUBLIC: &[Setting] = settings![
 ];
 
 /// What must not stand in a process list.
-const SECRET: &Setting = &Setting {
-    flag: None,
-    ours: "STUDYHALL_JWT_SECRET",
-    theirs: None,
-    value: "SECRET",
-    default: "",
-    help: "Signs guests' tokens, at least 32 characters; empty means a new one at each start",
-};
+const SECRETS: &[Setting] = &[
+    Setting {
+        flag: None,
+        ours: "STUDYHALL_JWT_SECRET",
+        theirs: None,
+        value: "SECRET",
+        default: "",
+        help: "Signs tokens, at least 32 characters; empty means one that is made once and kept in the data directory",
+    },
+    Setting {
+        flag: None,
+        ours: "STUDYHALL_DATABASE_URL",
+        theirs: None,
+        value: "URL",
+        default: "",
+        help: "A PostgreSQL database, as in postgres://user:password@host/name; empty means a file in the data directory",
+    },
+];
 
 fn all() -> impl Iterator<Item = &'static Setting> {
-    PUBLIC.iter().chain([SECRET])
+    PUBLIC.iter().chain(SECRETS)
 }
 
 /// A setting is wrong, and so the server does not start.
@@ -237,9 +249,12 @@ pub(super) fn command() -> Command {
         let flag = setting.flag.expect("public settings have a flag");
         command = command.arg(Arg::new(flag).long(flag).value_name(setting.value).help(help_of(setting)).num_args(1));
     }
-    let secret = format!("\n\nEnvironment only:\n  {}: {}", SECRET.ours, SECRET.help);
-    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    command.after_help(after + &secret)
+    let mut after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    after += "\n\nEnvironment only:";
+    for secret in SECRETS {
+        let _ = write!(after, "\n  {}: {}", secret.ours, secret.help);
+    }
+    command.after_help(after)
 }
 
 fn help_of(setting: &Setting) -> String {

@@ -5,8 +5,8 @@ use std::fmt;
 
 use crate::signal::messages::{
     ActiveSpeaker, Connection, ConsumerClosed, ErrorEvent, LeaveReason, NewProducer, Participant, ParticipantLevel,
-    Presence, ProducerOf, RecommendAudioOnly, Role, RoomEvent, RoomInfo, RoomState, SelfInfo, ServerDraining, Source,
-    UserJoined, UserLeft, UserUpdated,
+    PhaseKind, Policy, Presence, ProducerOf, RecommendAudioOnly, Role, RoomEvent, RoomInfo, RoomState, SelfInfo,
+    ServerDraining, Source, Status, Timer, TimerControl, TimerState, UserJoined, UserLeft, UserUpdated, Visibility,
 };
 
 /// Above this many people, cameras are advised against.
@@ -96,6 +96,9 @@ impl Seat {
             id: self.id.to_string(),
             display_name: self.display_name.clone(),
             role: Role::Guest,
+            status: Status::default(),
+            goal: None,
+            hand_raised: false,
             audio,
             video,
             screen,
@@ -127,7 +130,8 @@ impl Seat {
             return None;
         }
         let participant_id = self.id.to_string();
-        let event = RoomEvent::UserUpdated(UserUpdated { participant_id, audio, video, screen, connection: None });
+        let event =
+            RoomEvent::UserUpdated(UserUpdated { participant_id, audio, video, screen, ..UserUpdated::default() });
         Some(Effect { to: To::Others(self.id.clone()), event })
     }
 }
@@ -157,9 +161,12 @@ impl State {
             id: self.id.clone(),
             name: self.name.clone(),
             topic: self.topic.clone(),
+            language: String::new(),
+            visibility: Visibility::default(),
             capacity: self.capacity,
             occupancy: self.occupancy(),
             locked: false,
+            policy: Policy::default(),
         }
     }
 
@@ -207,9 +214,21 @@ impl State {
         let occupancy = self.occupancy();
         let to_newcomer = |event| Effect { to: To::One(id.clone()), event };
         let state = RoomState {
-            self_info: SelfInfo { participant_id: id.to_string(), role: Role::Guest },
+            self_info: SelfInfo { participant_id: id.to_string(), role: Role::Guest, resume_token: String::new() },
             room: self.info(),
             participants: self.seats.iter().filter(|seat| seat.entered).map(Seat::participant).collect(),
+            timer: Timer {
+                state: TimerState::Idle,
+                phase: PhaseKind::Focus,
+                phases: Vec::new(),
+                index: 0,
+                cycle: 0,
+                ends_at_ms: None,
+                remaining_ms: 0,
+                controlled_by: TimerControl::Everyone,
+                server_time_ms: now_ms,
+            },
+            messages: Vec::new(),
             ice_servers: Vec::new(),
             server_time_ms: now_ms,
         };
@@ -323,10 +342,8 @@ impl State {
         }
         let event = RoomEvent::UserUpdated(UserUpdated {
             participant_id: id.to_string(),
-            audio: None,
-            video: None,
-            screen: None,
             connection: Some(connection),
+            ..UserUpdated::default()
         });
         Some(Effect { to: To::All, event })
     }

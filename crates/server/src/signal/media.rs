@@ -17,7 +17,7 @@ use super::messages::{
     SetViewport, Source, StatsAnswer, TransportAnswer, TransportIdOnly, TransportOptions,
 };
 use crate::App;
-use crate::error::Refusal;
+use crate::error::{Code, Refusal};
 use crate::room::{Consumable, ParticipantId, ProducerFacts, Room, Shown, TransportViewport};
 
 /// Largest width and height of a tile: no screen has more pixels.
@@ -87,6 +87,21 @@ impl Caller {
                 json(&IceParametersAnswer { ice_parameters: transport.restart_ice().await? })
             }
             RequestName::GetStats => json(&self.stats(payload.read_or_default()?).await?),
+            RequestName::SendMessage
+            | RequestName::SetStatus
+            | RequestName::SetGoal
+            | RequestName::CompleteGoal
+            | RequestName::RaiseHand
+            | RequestName::React
+            | RequestName::TimerStart
+            | RequestName::TimerPause
+            | RequestName::TimerResume
+            | RequestName::TimerSkip
+            | RequestName::TimerReset
+            | RequestName::Moderate
+            | RequestName::Report
+            | RequestName::UpdateRoom
+            | RequestName::ClearChat => Err(Refusal::new(Code::UnknownEvent, "There is no such event.")),
             RequestName::Leave => {
                 self.room.leave(&self.id, LeaveReason::Left);
                 json(&Left::DONE)

@@ -73,6 +73,9 @@ fn generate() -> String {
     add!(m::TransportIdOnly, m::GetStats, m::RtpCapabilitiesAnswer, m::TransportAnswer);
     add!(m::ProduceAnswer, m::ConsumeAnswer, m::IceParametersAnswer, m::StatsAnswer, m::Connected);
     add!(m::Paused, m::Resumed, m::Closed, m::Okay, m::Left);
+    add!(m::SendMessage, m::MessageAnswer, m::SetStatus, m::SetGoal, m::CompleteGoal, m::RaiseHand, m::React);
+    add!(m::TimerStart, m::TimerAnswer, m::Moderate, m::Report, m::UpdateRoom, m::RoomAnswer);
+    add!(m::Message, m::ChatCleared, m::RoomUpdated, m::Reaction, m::Waiting, m::Moderated, m::Kicked);
 
     let mut text = HEADER.to_owned();
     for declaration in declarations.seen.values() {

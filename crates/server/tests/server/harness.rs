@@ -14,6 +14,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::data::{Data, Kind};
+
 /// What has not come by then will not come.
 ///
 /// Longer than a heartbeat, which a poll without news waits for.
@@ -28,6 +30,8 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     here: Option<Here>,
+    /// Where nobody else needs it.
+    data: Option<Data>,
 }
 
 /// What there is of a server in this process.
@@ -44,11 +48,20 @@ pub(crate) async fn start() -> TestServer {
 
 /// With some settings changed.
 pub(crate) async fn start_with(change: impl Fn(&mut Config)) -> TestServer {
+    let data = Data::new(Kind::Sqlite);
+    let mut server = start_on(&data, change).await;
+    server.data = Some(data);
+    server
+}
+
+/// With what another server may have stored there, and some settings changed.
+pub(crate) async fn start_on(data: &Data, change: impl Fn(&mut Config)) -> TestServer {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let mut config = Config::default().on_loopback();
     config.port = 0;
     config.workers = 2;
     config.limits.guests_per_minute = 100_000;
+    data.configure(&mut config);
     change(&mut config);
     for _ in 0..50 {
         // Below the ports that systems give out by themselves; taken ones are passed over.
@@ -70,13 +83,13 @@ fn run(server: Server) -> TestServer {
     let running = tokio::spawn(server.run(async {
         let _ = stopped.await;
     }));
-    TestServer { address, here: Some(Here { stop: Some(stop), running, fail_media }) }
+    TestServer { address, here: Some(Here { stop: Some(stop), running, fail_media }), data: None }
 }
 
 impl TestServer {
     /// One that runs in another process.
     pub(crate) fn of(address: SocketAddr) -> Self {
-        Self { address, here: None }
+        Self { address, here: None, data: None }
     }
 
     /// Begins to stop it.

@@ -1,6 +1,8 @@
 //! The REST interface, the page, and who may use them.
 
-use serde_json::json;
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
 
 use super::harness::{start, start_with};
 
@@ -83,6 +85,14 @@ async fn a_trusted_proxys_clients_are_limited_one_by_one() {
     assert_eq!(post("203.0.113.77, 198.51.100.2").await, 429);
 }
 
+/// Of a room that nobody has changed.
+pub(crate) static POLICY: LazyLock<Value> = LazyLock::new(|| {
+    json!({
+        "mics": "open", "camera": "optional", "chat": "open", "timerControl": "everyone", "guests": true,
+        "waitingRoom": false, "loudest": null, "slowModeSeconds": 0,
+    })
+});
+
 #[tokio::test]
 async fn there_are_ten_rooms_of_fifty() {
     let server = start().await;
@@ -94,7 +104,8 @@ async fn there_are_ten_rooms_of_fifty() {
         let number = index + 1;
         let expected = json!({
             "id": format!("study-room-{number}"), "name": format!("Study Room {number}"), "topic": "",
-            "capacity": 50, "occupancy": 0, "locked": false,
+            "capacity": 50, "occupancy": 0, "locked": false, "language": "", "visibility": "public",
+            "policy": POLICY.clone(),
         });
         assert_eq!(*room, expected);
     }

@@ -150,7 +150,7 @@ async fn the_first_event_is_the_room_as_it_is() {
         let own = &state["self"]["participantId"];
         let room = json!({
             "id": "study-room-7", "name": "Study Room 7", "topic": "", "capacity": 50, "occupancy": 1,
-            "locked": false,
+            "locked": false, "language": "", "visibility": "public", "policy": crate::http::POLICY.clone(),
         });
         assert_eq!(state["room"], room);
         assert_eq!(state["self"]["role"], "guest");

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod client;
+mod data;
 mod harness;
 mod http;
 mod joining;
@@ -16,3 +17,4 @@ mod media;
 mod peer;
 mod speaking;
 mod stats;
+mod storage;

@@ -2,6 +2,11 @@
 // To write it anew: STUDYHALL_WRITE_TYPES=1 cargo test -p server --lib typescript
 
 /**
+ * What a host or moderator does to somebody.
+ */
+export type Action = "mute" | "stop-video" | "stop-screen" | "kick" | "ban" | "unban" | "promote" | "demote" | "transfer-host" | "admit" | "reject";
+
+/**
  * Who leads the conversation.
  */
 export type ActiveSpeaker = { 
@@ -33,6 +38,20 @@ state: BandwidthState, };
 export type BandwidthState = "ok" | "limited" | "audio-only";
 
 /**
+ * What a room wants of cameras.
+ */
+export type CameraPolicy = "optional" | "required" | "closed";
+
+/**
+ * Everything that was said is gone.
+ */
+export type ChatCleared = { 
+/**
+ * Name of who cleared it.
+ */
+by: string, };
+
+/**
  * Answer to `close-producer` and `close-consumer`.
  */
 export type Closed = { 
@@ -40,6 +59,19 @@ export type Closed = {
  * Always true: what fails is refused.
  */
 closed: true, };
+
+/**
+ * `complete-goal`
+ */
+export type CompleteGoal = { 
+/**
+ * Whether it is done.
+ */
+done: boolean, 
+/**
+ * What came of it: up to 200 characters, for oneself.
+ */
+recap?: string, };
 
 /**
  * `connect-transport`
@@ -292,6 +324,19 @@ producerId?: string,
 consumerId?: string, };
 
 /**
+ * What somebody wants to get done.
+ */
+export type Goal = { 
+/**
+ * As typed.
+ */
+text: string, 
+/**
+ * Whether it is.
+ */
+done: boolean, };
+
+/**
  * Answer to `POST /api/guests`.
  */
 export type Guest = { 
@@ -339,6 +384,19 @@ username?: string,
 credential?: string, };
 
 /**
+ * The receiver has to go; the socket is closed next.
+ */
+export type Kicked = { 
+/**
+ * Why.
+ */
+reason: string, 
+/**
+ * Until when they may not come back, in milliseconds since the Unix epoch; not there: at once, or never after a ban.
+ */
+until?: number, };
+
+/**
  * Sound or pictures.
  */
 export type Kind = "audio" | "video";
@@ -351,7 +409,7 @@ export type LayersReason = "bandwidth" | "viewport" | "preferred" | "producer";
 /**
  * Why somebody is not in the room any more.
  */
-export type LeaveReason = "left" | "lost";
+export type LeaveReason = "left" | "lost" | "kicked" | "banned";
 
 /**
  * Answer to `leave`; the socket is closed next.
@@ -370,6 +428,91 @@ export type LobbyState = {
  * All rooms.
  */
 rooms: Array<RoomInfo>, };
+
+/**
+ * Something that was said in the chat.
+ */
+export type Message = { 
+/**
+ * Of this message.
+ */
+id: string, 
+/**
+ * Of the seat it was sent from.
+ */
+participantId: string, 
+/**
+ * As typed; to be escaped where it is shown.
+ */
+displayName: string, 
+/**
+ * As typed; to be escaped where it is shown.
+ */
+content: string, 
+/**
+ * What it is.
+ */
+type: MessageType, 
+/**
+ * When it came.
+ */
+sentAtMs: number, };
+
+/**
+ * Answer to `send-message`.
+ */
+export type MessageAnswer = { 
+/**
+ * As everybody got it.
+ */
+message: Message, };
+
+/**
+ * What a message is.
+ */
+export type MessageType = "text" | "emoji";
+
+/**
+ * `moderate`
+ */
+export type Moderate = { 
+/**
+ * What is done.
+ */
+action: Action, 
+/**
+ * To whom; of `unban` the ban's id, of `admit` and `reject` the id from `waiting`.
+ */
+participantId: string, 
+/**
+ * Why: up to 200 characters.
+ */
+reason?: string, 
+/**
+ * How long a ban lasts; left out: for good.
+ */
+durationMs?: number, 
+/**
+ * Of a ban: whether also others from the same network are kept out.
+ */
+withAddress?: boolean, };
+
+/**
+ * Something was done to the receiver.
+ */
+export type Moderated = { 
+/**
+ * What.
+ */
+action: Action, 
+/**
+ * Name of who did it; the room itself where its policy did.
+ */
+by: string, 
+/**
+ * Why.
+ */
+reason?: string, };
 
 /**
  * There is something to consume.
@@ -406,6 +549,11 @@ export type Okay = {
 ok: true, };
 
 /**
+ * When something is allowed in a room.
+ */
+export type Openness = "open" | "breaks-only" | "closed";
+
+/**
  * Somebody in a room.
  */
 export type Participant = { 
@@ -421,6 +569,18 @@ displayName: string,
  * What they may do.
  */
 role: Role, 
+/**
+ * What they are at.
+ */
+status: Status, 
+/**
+ * What they want to get done.
+ */
+goal?: Goal, 
+/**
+ * Whether they want to say something.
+ */
+handRaised: boolean, 
 /**
  * The microphone.
  */
@@ -463,6 +623,98 @@ export type Paused = {
  * Always true: what fails is refused.
  */
 paused: true, };
+
+/**
+ * One phase of the clock.
+ */
+export type Phase = { 
+/**
+ * What for.
+ */
+kind: PhaseKind, 
+/**
+ * One second to eight hours.
+ */
+durationMs: number, };
+
+/**
+ * What a phase of the clock is for.
+ */
+export type PhaseKind = "focus" | "short-break" | "long-break";
+
+/**
+ * What is allowed in a room.
+ */
+export type Policy = { 
+/**
+ * Microphones.
+ */
+mics: Openness, 
+/**
+ * Cameras.
+ */
+camera: CameraPolicy, 
+/**
+ * The chat.
+ */
+chat: Openness, 
+/**
+ * Who controls the clock.
+ */
+timerControl: TimerControl, 
+/**
+ * Whether people without an account are let in.
+ */
+guests: boolean, 
+/**
+ * Whether a host or moderator lets everybody in.
+ */
+waitingRoom: boolean, 
+/**
+ * Microphones that are heard at a time, the loudest; 0: all; null: as configured.
+ */
+loudest: number | null, 
+/**
+ * Seconds between two messages of one person; 0: as fast as the limits allow.
+ */
+slowModeSeconds: number, };
+
+/**
+ * What a change of the policy says; what is left out stays.
+ */
+export type PolicyChange = { 
+/**
+ * Microphones.
+ */
+mics?: Openness, 
+/**
+ * Cameras.
+ */
+camera?: CameraPolicy, 
+/**
+ * The chat.
+ */
+chat?: Openness, 
+/**
+ * Who controls the clock.
+ */
+timerControl?: TimerControl, 
+/**
+ * Whether people without an account are let in.
+ */
+guests?: boolean, 
+/**
+ * Whether a host or moderator lets everybody in.
+ */
+waitingRoom?: boolean, 
+/**
+ * Microphones that are heard at a time, the loudest; 0: all.
+ */
+loudest?: number, 
+/**
+ * Seconds between two messages of one person.
+ */
+slowModeSeconds?: number, };
 
 /**
  * What of a participant can be seen or heard.
@@ -598,6 +850,37 @@ producerId: string,
 layers: Array<PublishLayer>, };
 
 /**
+ * `raise-hand`
+ */
+export type RaiseHand = { 
+/**
+ * Up, or down again.
+ */
+raised: boolean, };
+
+/**
+ * `react`
+ */
+export type React = { 
+/**
+ * One emoji.
+ */
+emoji: string, };
+
+/**
+ * Somebody feels something, for a moment.
+ */
+export type Reaction = { 
+/**
+ * Who.
+ */
+participantId: string, 
+/**
+ * What.
+ */
+emoji: string, };
+
+/**
  * The room is so full that cameras cost more than they give.
  */
 export type RecommendAudioOnly = { 
@@ -628,6 +911,32 @@ code: string,
 retryAfterMs?: number, };
 
 /**
+ * `report`
+ */
+export type Report = { 
+/**
+ * Who.
+ */
+participantId: string, 
+/**
+ * What they did: 1 to 500 characters.
+ */
+reason: string, };
+
+/**
+ * A seat that is kept for somebody whose connection broke.
+ */
+export type Resume = { 
+/**
+ * From `room-state.self`.
+ */
+resumeToken: string, 
+/**
+ * The `seq` of the last event that came.
+ */
+lastSeq: number, };
+
+/**
  * Answer to `resume-consumer` and `resume-producer`.
  */
 export type Resumed = { 
@@ -639,7 +948,16 @@ resumed: true, };
 /**
  * What a participant may do.
  */
-export type Role = "guest";
+export type Role = "host" | "moderator" | "member" | "guest";
+
+/**
+ * Answer to `update-room`.
+ */
+export type RoomAnswer = { 
+/**
+ * As it is now.
+ */
+room: RoomInfo, };
 
 /**
  * What opens a room: the `auth` of the namespace `/room`.
@@ -652,7 +970,19 @@ token: string,
 /**
  * Which room.
  */
-roomId: string, };
+roomId: string, 
+/**
+ * The seat to come back to.
+ */
+resume?: Resume, 
+/**
+ * Of a private room.
+ */
+password?: string, 
+/**
+ * To a private room.
+ */
+invite?: string, };
 
 /**
  * A room, to those who are in it.
@@ -671,6 +1001,14 @@ name: string,
  */
 topic: string, 
 /**
+ * BCP 47, such as `en`; empty: not said.
+ */
+language: string, 
+/**
+ * Who finds it, and who comes in.
+ */
+visibility: Visibility, 
+/**
  * Seats.
  */
 capacity: number, 
@@ -681,7 +1019,11 @@ occupancy: number,
 /**
  * Whether nobody else is let in.
  */
-locked: boolean, };
+locked: boolean, 
+/**
+ * What is allowed in it.
+ */
+policy: Policy, };
 
 /**
  * Answer to `GET /api/rooms`.
@@ -730,6 +1072,14 @@ room: RoomInfo,
  */
 participants: Array<Participant>, 
 /**
+ * The clock.
+ */
+timer: Timer, 
+/**
+ * The last that was said, oldest first.
+ */
+messages: Array<Message>, 
+/**
  * For the client's transports.
  */
 iceServers: Array<IceServer>, 
@@ -737,6 +1087,15 @@ iceServers: Array<IceServer>,
  * The server's clock.
  */
 serverTimeMs: number, };
+
+/**
+ * The room is another one now.
+ */
+export type RoomUpdated = { 
+/**
+ * As it is now.
+ */
+room: RoomInfo, };
 
 /**
  * Answer to `get-rtp-capabilities`.
@@ -758,7 +1117,24 @@ participantId: string,
 /**
  * What they may do.
  */
-role: Role, };
+role: Role, 
+/**
+ * To come back to this seat with, when the connection broke; for nobody else.
+ */
+resumeToken: string, };
+
+/**
+ * `send-message`
+ */
+export type SendMessage = { 
+/**
+ * 1 to 1000 characters.
+ */
+content: string, 
+/**
+ * Text, where it is left out.
+ */
+type?: MessageType, };
 
 /**
  * The server stops; the socket is closed next.
@@ -768,6 +1144,15 @@ export type ServerDraining = {
  * When to come again, at the earliest.
  */
 reconnectInMs: number, };
+
+/**
+ * `set-goal`
+ */
+export type SetGoal = { 
+/**
+ * 1 to 200 characters; empty: none any more.
+ */
+text: string, };
 
 /**
  * `set-preferred-layers`: the upper bound of what is sent.
@@ -785,6 +1170,15 @@ spatialLayer: number,
  * 0 is the slowest; left out: the fastest.
  */
 temporalLayer?: number, };
+
+/**
+ * `set-status`
+ */
+export type SetStatus = { 
+/**
+ * What the participant is at.
+ */
+status: Status, };
 
 /**
  * `set-viewport`: what is on the screen now. Other video is not sent.
@@ -811,6 +1205,11 @@ export type StatsAnswer = {
 stats: unknown[], };
 
 /**
+ * What somebody is at.
+ */
+export type Status = "focusing" | "break" | "away" | "dnd";
+
+/**
  * How well a stream gets through, 0 to 10.
  */
 export type StreamScore = { 
@@ -822,6 +1221,79 @@ rid: string | null,
  * 10 is perfect, 0: nothing comes.
  */
 score: number, };
+
+/**
+ * The clock of a room, at `serverTimeMs`.
+ */
+export type Timer = { 
+/**
+ * Whether it runs.
+ */
+state: TimerState, 
+/**
+ * What for.
+ */
+phase: PhaseKind, 
+/**
+ * All of its phases; after the last comes the first.
+ */
+phases: Array<Phase>, 
+/**
+ * Which of them it is in.
+ */
+index: number, 
+/**
+ * How often all were gone through.
+ */
+cycle: number, 
+/**
+ * When the phase ends, by the server's clock; only while it runs.
+ */
+endsAtMs?: number, 
+/**
+ * How much is left of the phase.
+ */
+remainingMs: number, 
+/**
+ * Who may control it.
+ */
+controlledBy: TimerControl, 
+/**
+ * The server's clock.
+ */
+serverTimeMs: number, };
+
+/**
+ * Answer to what changes the clock.
+ */
+export type TimerAnswer = { 
+/**
+ * As everybody got it.
+ */
+timer: Timer, };
+
+/**
+ * Who controls the clock.
+ */
+export type TimerControl = "host" | "everyone";
+
+/**
+ * `timer-start`; at most one of the two, else the clock starts with the phases it has.
+ */
+export type TimerStart = { 
+/**
+ * `25/5` or `50/10`.
+ */
+preset?: string, 
+/**
+ * 1 to 32 of them.
+ */
+phases?: Array<Phase>, };
+
+/**
+ * Whether the clock runs.
+ */
+export type TimerState = "idle" | "running" | "paused";
 
 /**
  * Answer to `create-transport`.
@@ -867,6 +1339,35 @@ dtlsParameters: unknown,
 iceServers: Array<IceServer>, };
 
 /**
+ * `update-room`; what is left out stays.
+ */
+export type UpdateRoom = { 
+/**
+ * 1 to 80 characters.
+ */
+name?: string, 
+/**
+ * Up to 200 characters.
+ */
+topic?: string, 
+/**
+ * BCP 47.
+ */
+language?: string, 
+/**
+ * Seats; who sits keeps the seat.
+ */
+capacity?: number, 
+/**
+ * Whether nobody else is let in.
+ */
+locked?: boolean, 
+/**
+ * What is allowed.
+ */
+policy?: PolicyChange, };
+
+/**
  * Somebody came.
  */
 export type UserJoined = { 
@@ -905,6 +1406,22 @@ export type UserUpdated = {
  */
 participantId: string, 
 /**
+ * What they may do.
+ */
+role?: Role, 
+/**
+ * What they are at.
+ */
+status?: Status, 
+/**
+ * What they want to get done; null: nothing any more.
+ */
+goal?: Goal | null, 
+/**
+ * Whether they want to say something.
+ */
+handRaised?: boolean, 
+/**
  * The microphone.
  */
 audio?: Presence, 
@@ -942,6 +1459,33 @@ height: number,
  */
 pinned?: boolean, };
 
+/**
+ * Who finds a room, and who comes in.
+ */
+export type Visibility = "public" | "unlisted" | "private";
+
+/**
+ * Who wants to be let in; to hosts and moderators.
+ */
+export type Waiting = { 
+/**
+ * All of them, who came first first.
+ */
+people: Array<WaitingPerson>, };
+
+/**
+ * One of them.
+ */
+export type WaitingPerson = { 
+/**
+ * For `moderate` with `admit` or `reject`.
+ */
+id: string, 
+/**
+ * As typed; to be escaped where it is shown.
+ */
+displayName: string, };
+
 /** Server → client, in a room. */
 export interface RoomEvents {
   'room-state': RoomState;
@@ -961,6 +1505,14 @@ export interface RoomEvents {
   'active-speaker': ActiveSpeaker;
   'audio-levels': Array<ParticipantLevel>;
   'recommend-audio-only': RecommendAudioOnly;
+  'new-message': Message;
+  'chat-cleared': ChatCleared;
+  'timer': Timer;
+  'room-updated': RoomUpdated;
+  'reaction': Reaction;
+  'waiting': Waiting;
+  'moderated': Moderated;
+  'kicked': Kicked;
   'error': ErrorEvent;
   'server-draining': ServerDraining;
 }
@@ -990,5 +1542,20 @@ export interface RoomRequests {
   'request-key-frame': { payload: ConsumerIdOnly; answer: Okay };
   'restart-ice': { payload: TransportIdOnly; answer: IceParametersAnswer };
   'get-stats': { payload: GetStats; answer: StatsAnswer };
+  'send-message': { payload: SendMessage; answer: MessageAnswer };
+  'set-status': { payload: SetStatus; answer: Okay };
+  'set-goal': { payload: SetGoal; answer: Okay };
+  'complete-goal': { payload: CompleteGoal; answer: Okay };
+  'raise-hand': { payload: RaiseHand; answer: Okay };
+  'react': { payload: React; answer: Okay };
+  'timer-start': { payload: TimerStart; answer: TimerAnswer };
+  'timer-pause': { payload: undefined; answer: TimerAnswer };
+  'timer-resume': { payload: undefined; answer: TimerAnswer };
+  'timer-skip': { payload: undefined; answer: TimerAnswer };
+  'timer-reset': { payload: undefined; answer: TimerAnswer };
+  'moderate': { payload: Moderate; answer: Okay };
+  'report': { payload: Report; answer: Okay };
+  'update-room': { payload: UpdateRoom; answer: RoomAnswer };
+  'clear-chat': { payload: undefined; answer: Okay };
   'leave': { payload: undefined; answer: Left };
 }

@@ -4,7 +4,10 @@ use serde::Serialize;
 #[cfg(test)]
 use ts_rs::TS;
 
-use super::{Connection, IceServer, Kind, LeaveReason, Participant, Presence, Role, RoomInfo, Source};
+use super::{
+    Action, Connection, Goal, IceServer, Kind, LeaveReason, Message, Participant, Presence, Role, RoomInfo, Source,
+    Status, Timer,
+};
 
 /// Who the receiver is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -15,6 +18,8 @@ pub(crate) struct SelfInfo {
     pub(crate) participant_id: String,
     /// What they may do.
     pub(crate) role: Role,
+    /// To come back to this seat with, when the connection broke; for nobody else.
+    pub(crate) resume_token: String,
 }
 
 /// The first event of a seat: everything about the room but its producers, which follow one by one.
@@ -29,6 +34,10 @@ pub(crate) struct RoomState {
     pub(crate) room: RoomInfo,
     /// Everybody in it, the receiver too.
     pub(crate) participants: Vec<Participant>,
+    /// The clock.
+    pub(crate) timer: Timer,
+    /// The last that was said, oldest first.
+    pub(crate) messages: Vec<Message>,
     /// For the client's transports.
     pub(crate) ice_servers: Vec<IceServer>,
     /// The server's clock.
@@ -59,13 +68,26 @@ pub(crate) struct UserLeft {
 }
 
 /// Something about somebody changed; only what changed is there.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UserUpdated {
     /// Who.
     pub(crate) participant_id: String,
+    /// What they may do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<Role>,
+    /// What they are at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<Status>,
+    /// What they want to get done; null: nothing any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "Goal | null"))]
+    pub(crate) goal: Option<Option<Goal>>,
+    /// Whether they want to say something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hand_raised: Option<bool>,
     /// The microphone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) audio: Option<Presence>,
@@ -306,6 +328,78 @@ pub(crate) struct ErrorEvent {
     pub(crate) retry_after_ms: Option<u64>,
 }
 
+/// Everything that was said is gone.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct ChatCleared {
+    /// Name of who cleared it.
+    pub(crate) by: String,
+}
+
+/// The room is another one now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct RoomUpdated {
+    /// As it is now.
+    pub(crate) room: RoomInfo,
+}
+
+/// Somebody feels something, for a moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Reaction {
+    /// Who.
+    pub(crate) participant_id: String,
+    /// What.
+    pub(crate) emoji: String,
+}
+
+/// Something was done to the receiver.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+pub(crate) struct Moderated {
+    /// What.
+    pub(crate) action: Action,
+    /// Name of who did it; the room itself where its policy did.
+    pub(crate) by: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// The receiver has to go; the socket is closed next.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+pub(crate) struct Kicked {
+    /// Why.
+    pub(crate) reason: String,
+    /// Until when they may not come back, in milliseconds since the Unix epoch; not there: at once, or never after a ban.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<u64>,
+}
+
+/// Who wants to be let in; to hosts and moderators.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct Waiting {
+    /// All of them, who came first first.
+    pub(crate) people: Vec<WaitingPerson>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WaitingPerson {
+    /// For `moderate` with `admit` or `reject`.
+    pub(crate) id: String,
+    /// As typed; to be escaped where it is shown.
+    pub(crate) display_name: String,
+}
+
 /// The server stops; the socket is closed next.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
@@ -381,6 +475,14 @@ events! {
         "active-speaker" => ActiveSpeaker(ActiveSpeaker),
         "audio-levels" => AudioLevels(Vec<ParticipantLevel>),
         "recommend-audio-only" => RecommendAudioOnly(RecommendAudioOnly),
+        "new-message" => NewMessage(Message),
+        "chat-cleared" => ChatCleared(ChatCleared),
+        "timer" => Timer(Timer),
+        "room-updated" => RoomUpdated(RoomUpdated),
+        "reaction" => Reaction(Reaction),
+        "waiting" => Waiting(Waiting),
+        "moderated" => Moderated(Moderated),
+        "kicked" => Kicked(Kicked),
         "error" => Error(ErrorEvent),
         "server-draining" => ServerDraining(ServerDraining),
     }

@@ -6,6 +6,7 @@
 
 mod events;
 mod requests;
+mod study;
 
 use serde::{Deserialize, Serialize};
 #[cfg(test)]
@@ -13,6 +14,7 @@ use ts_rs::TS;
 
 pub(crate) use events::*;
 pub(crate) use requests::*;
+pub(crate) use study::*;
 
 /// Sound or pictures.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -79,11 +81,17 @@ pub(crate) enum Direction {
 }
 
 /// What a participant may do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
-    /// Came without an account.
+    /// Owns the room.
+    Host,
+    /// Keeps it in order.
+    Moderator,
+    /// Has an account.
+    Member,
+    /// Came without one.
     Guest,
 }
 
@@ -109,11 +117,16 @@ pub(crate) enum LeaveReason {
     Left,
     /// The connection or the media broke.
     Lost,
+    /// Was sent away.
+    Kicked,
+    /// Was sent away, and may not come back.
+    Banned,
 }
 
 /// Somebody in a room.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Participant {
     /// Of this seat: who comes again gets another one.
@@ -122,6 +135,13 @@ pub(crate) struct Participant {
     pub(crate) display_name: String,
     /// What they may do.
     pub(crate) role: Role,
+    /// What they are at.
+    pub(crate) status: Status,
+    /// What they want to get done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) goal: Option<Goal>,
+    /// Whether they want to say something.
+    pub(crate) hand_raised: bool,
     /// The microphone.
     pub(crate) audio: Presence,
     /// The camera.
@@ -168,12 +188,18 @@ pub(crate) struct RoomInfo {
     pub(crate) name: String,
     /// For people; may be empty.
     pub(crate) topic: String,
+    /// BCP 47, such as `en`; empty: not said.
+    pub(crate) language: String,
+    /// Who finds it, and who comes in.
+    pub(crate) visibility: Visibility,
     /// Seats.
     pub(crate) capacity: u32,
     /// Seats taken.
     pub(crate) occupancy: u32,
     /// Whether nobody else is let in.
     pub(crate) locked: bool,
+    /// What is allowed in it.
+    pub(crate) policy: Policy,
 }
 
 /// A STUN or TURN server, as `RTCPeerConnection` takes it.

@@ -8,17 +8,37 @@ use sfu::{ConsumerType, DtlsParameters, IceCandidate, IceParameters, RtpCapabili
 #[cfg(test)]
 use ts_rs::TS;
 
-use super::{Direction, IceServer, Kind, Source};
+use super::{
+    Action, Direction, IceServer, Kind, Message, MessageType, Phase, PolicyChange, RoomInfo, Source, Status, Timer,
+};
 
 /// What opens a room: the `auth` of the namespace `/room`.
 #[derive(Clone, Deserialize)]
 #[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RoomAuth {
     /// From `POST /api/guests`.
     pub(crate) token: String,
     /// Which room.
     pub(crate) room_id: String,
+    /// The seat to come back to.
+    pub(crate) resume: Option<Resume>,
+    /// Of a private room.
+    pub(crate) password: Option<String>,
+    /// To a private room.
+    pub(crate) invite: Option<String>,
+}
+
+/// A seat that is kept for somebody whose connection broke.
+#[derive(Clone, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Resume {
+    /// From `room-state.self`.
+    pub(crate) resume_token: String,
+    /// The `seq` of the last event that came.
+    pub(crate) last_seq: u64,
 }
 
 impl fmt::Debug for RoomAuth {
@@ -308,6 +328,144 @@ pub(crate) struct StatsAnswer {
     pub(crate) stats: Vec<Value>,
 }
 
+/// `send-message`
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+pub(crate) struct SendMessage {
+    /// 1 to 1000 characters.
+    pub(crate) content: String,
+    /// Text, where it is left out.
+    #[serde(rename = "type")]
+    pub(crate) message_type: Option<MessageType>,
+}
+
+/// Answer to `send-message`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct MessageAnswer {
+    /// As everybody got it.
+    pub(crate) message: Message,
+}
+
+/// `set-status`
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct SetStatus {
+    /// What the participant is at.
+    pub(crate) status: Status,
+}
+
+/// `set-goal`
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct SetGoal {
+    /// 1 to 200 characters; empty: none any more.
+    pub(crate) text: String,
+}
+
+/// `complete-goal`
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+pub(crate) struct CompleteGoal {
+    /// Whether it is done.
+    pub(crate) done: bool,
+    /// What came of it: up to 200 characters, for oneself.
+    pub(crate) recap: Option<String>,
+}
+
+/// `raise-hand`
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct RaiseHand {
+    /// Up, or down again.
+    pub(crate) raised: bool,
+}
+
+/// `react`
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct React {
+    /// One emoji.
+    pub(crate) emoji: String,
+}
+
+/// `timer-start`; at most one of the two, else the clock starts with the phases it has.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+pub(crate) struct TimerStart {
+    /// `25/5` or `50/10`.
+    pub(crate) preset: Option<String>,
+    /// 1 to 32 of them.
+    pub(crate) phases: Option<Vec<Phase>>,
+}
+
+/// Answer to what changes the clock.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct TimerAnswer {
+    /// As everybody got it.
+    pub(crate) timer: Timer,
+}
+
+/// `moderate`
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Moderate {
+    /// What is done.
+    pub(crate) action: Action,
+    /// To whom; of `unban` the ban's id, of `admit` and `reject` the id from `waiting`.
+    pub(crate) participant_id: String,
+    /// Why: up to 200 characters.
+    pub(crate) reason: Option<String>,
+    /// How long a ban lasts; left out: for good.
+    pub(crate) duration_ms: Option<u64>,
+    /// Of a ban: whether also others from the same network are kept out.
+    pub(crate) with_address: Option<bool>,
+}
+
+/// `report`
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Report {
+    /// Who.
+    pub(crate) participant_id: String,
+    /// What they did: 1 to 500 characters.
+    pub(crate) reason: String,
+}
+
+/// `update-room`; what is left out stays.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+pub(crate) struct UpdateRoom {
+    /// 1 to 80 characters.
+    pub(crate) name: Option<String>,
+    /// Up to 200 characters.
+    pub(crate) topic: Option<String>,
+    /// BCP 47.
+    pub(crate) language: Option<String>,
+    /// Seats; who sits keeps the seat.
+    pub(crate) capacity: Option<u32>,
+    /// Whether nobody else is let in.
+    pub(crate) locked: Option<bool>,
+    /// What is allowed.
+    pub(crate) policy: Option<PolicyChange>,
+}
+
+/// Answer to `update-room`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct RoomAnswer {
+    /// As it is now.
+    pub(crate) room: RoomInfo,
+}
+
 /// Declares an answer that says only that it was done.
 macro_rules! done {
     ($($(#[$doc:meta])* $name:ident { $field:ident })*) => {$(
@@ -406,12 +564,45 @@ requests! {
     "request-key-frame" => RequestKeyFrame: ConsumerIdOnly => Okay,
     "restart-ice" => RestartIce: TransportIdOnly => IceParametersAnswer,
     "get-stats" => GetStats: GetStats => StatsAnswer,
+    "send-message" => SendMessage: SendMessage => MessageAnswer,
+    "set-status" => SetStatus: SetStatus => Okay,
+    "set-goal" => SetGoal: SetGoal => Okay,
+    "complete-goal" => CompleteGoal: CompleteGoal => Okay,
+    "raise-hand" => RaiseHand: RaiseHand => Okay,
+    "react" => React: React => Okay,
+    "timer-start" => TimerStart: TimerStart => TimerAnswer,
+    "timer-pause" => TimerPause: () => TimerAnswer,
+    "timer-resume" => TimerResume: () => TimerAnswer,
+    "timer-skip" => TimerSkip: () => TimerAnswer,
+    "timer-reset" => TimerReset: () => TimerAnswer,
+    "moderate" => Moderate: Moderate => Okay,
+    "report" => Report: Report => Okay,
+    "update-room" => UpdateRoom: UpdateRoom => RoomAnswer,
+    "clear-chat" => ClearChat: () => Okay,
     "leave" => Leave: () => Left,
 }
 
 impl RequestName {
     /// Whether it is about media, which have a rate of their own.
     pub(crate) fn is_media(self) -> bool {
-        self != Self::Leave
+        matches!(
+            self,
+            Self::GetRtpCapabilities
+                | Self::CreateTransport
+                | Self::ConnectTransport
+                | Self::Produce
+                | Self::Consume
+                | Self::ResumeConsumer
+                | Self::PauseConsumer
+                | Self::CloseProducer
+                | Self::CloseConsumer
+                | Self::PauseProducer
+                | Self::ResumeProducer
+                | Self::SetPreferredLayers
+                | Self::SetViewport
+                | Self::RequestKeyFrame
+                | Self::RestartIce
+                | Self::GetStats
+        )
     }
 }
