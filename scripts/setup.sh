@@ -86,6 +86,14 @@ need_network_tools() {
   if ! has nft; then apt_install nftables || printf 'No nftables here: the tests of thin links will be skipped.\n'; fi
 }
 
+# The tests start one of their own, on a free port; Debian keeps its programs off the path.
+need_postgresql() {
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
+  has initdb && return
+  can_install || fail "Missing: PostgreSQL's initdb and postgres (the tests run on it too). Install postgresql, then run this again."
+  apt_install postgresql
+}
+
 case "${1:-}" in
   run)
     need_rust
@@ -102,6 +110,7 @@ case "${1:-}" in
     need_node
     need_browsers
     need_network_tools
+    need_postgresql
     ;;
   *) fail "usage: scripts/setup.sh run|check|test" ;;
 esac

@@ -12,8 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::any::{AnyPoolOptions, AnyRow, install_default_drivers};
-use sqlx::{Any, AnyPool, Executor as _, Transaction};
+use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Row as _, Transaction};
 use tracing::info;
 
 use crate::config::Secret;
@@ -163,6 +163,7 @@ async fn open_file(directory: &Path) -> Result<AnyPool, OpenError> {
     }
     let absolute = fs::canonicalize(&path).map_err(refuse)?;
     let url = format!("sqlite://{}", absolute.display());
+    check_file(&url).await.map_err(|what| OpenError::Damaged { path, what })?;
     let pool = AnyPoolOptions::new().max_connections(SQLITE_CONNECTIONS).acquire_timeout(PATIENCE).after_connect(
         |connection, _| {
             Box::pin(async move {
@@ -174,15 +175,17 @@ async fn open_file(directory: &Path) -> Result<AnyPool, OpenError> {
             })
         },
     );
-    let damaged = |what: String| OpenError::Damaged { path: path.clone(), what };
-    let pool = pool.connect(&url).await.map_err(|error| damaged(error.to_string()))?;
-    let checked: Result<AnyRow, _> = sqlx::query("PRAGMA quick_check(1)").fetch_one(&pool).await;
-    let answer = checked.and_then(|row| sqlx::Row::try_get::<String, _>(&row, 0));
-    match answer {
-        Ok(answer) if answer == "ok" => Ok(pool),
-        Ok(answer) => Err(damaged(answer)),
-        Err(error) => Err(damaged(error.to_string())),
-    }
+    pool.connect(&url).await.map_err(OpenError::Unreachable)
+}
+
+/// Whether SQLite finds nothing wrong with a file; else what.
+async fn check_file(url: &str) -> Result<(), String> {
+    // Not through a pool, which would try again and again.
+    let mut connection = AnyConnection::connect(url).await.map_err(|error| error.to_string())?;
+    let checked = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut connection).await;
+    let answer = checked.and_then(|row| row.try_get::<String, _>(0)).map_err(|error| error.to_string())?;
+    connection.close().await.map_err(|error| error.to_string())?;
+    if answer == "ok" { Ok(()) } else { Err(answer) }
 }
 
 /// A file that only its owner may read.
