@@ -30,6 +30,20 @@ function cargoMetadata() {
   return JSON.parse(output);
 }
 
+/** What is really built somewhere: the lock file also names what only a feature that nobody asks for would bring. */
+function reachable({ name, version }) {
+  reachable.names ??= new Set(
+    execFileSync(
+      'cargo',
+      ['tree', '--workspace', '--all-features', '--locked', '--target=all', '--edges=normal,build,dev', '--prefix=none', '--format={p}'],
+      { cwd: root, maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' },
+    )
+      .split('\n')
+      .map((line) => line.split(' ').slice(0, 2).join(' ')),
+  );
+  return reachable.names.has(`${name} v${version}`);
+}
+
 /** What ends in the browser: the dependencies, and the framework, whose run time the compiler puts in. */
 function shippedRoots({ dependencies = {}, devDependencies = {} }) {
   return [...Object.keys(dependencies), ...(devDependencies.svelte ? ['svelte'] : [])];
@@ -47,7 +61,7 @@ function licenceOf(path) {
 function check() {
   const config = parseToml(read('deny.toml'));
   const snapshot = JSON.parse(readFileSync(snapshotPath, 'utf8'));
-  const crates = builtCrates(cargoMetadata());
+  const crates = builtCrates(cargoMetadata()).filter(reachable);
   const lock = JSON.parse(read('web/package-lock.json'));
   const roots = shippedRoots(JSON.parse(read('web/package.json')));
   const wrong = [
