@@ -3,6 +3,7 @@
 //!
 //! Each connection is a seat: who opens a room twice with the same token sits there twice.
 
+mod clock;
 mod follow;
 mod media;
 mod registry;
