@@ -9,6 +9,7 @@ mod media;
 mod registry;
 mod seat;
 mod state;
+mod study;
 mod trace;
 
 use std::collections::HashMap;
