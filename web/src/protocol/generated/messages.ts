@@ -1023,7 +1023,11 @@ locked: boolean,
 /**
  * What is allowed in it.
  */
-policy: Policy, };
+policy: Policy, 
+/**
+ * Its clock; only where rooms are looked for.
+ */
+timer?: Timer, };
 
 /**
  * Answer to `GET /api/rooms`.
