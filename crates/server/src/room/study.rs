@@ -120,7 +120,7 @@ struct Person {
     last_sign_ms: u64,
     /// Gave no sign of life for so long that nothing is counted until the next one.
     is_dormant: bool,
-    /// Nothing before it is counted again.
+    /// Nothing before it is counted, or counted again: clocks are heard of late.
     counted_until_ms: u64,
 }
 
@@ -168,6 +168,7 @@ impl Study {
             }
             known.seats.push(Seat { id: id.clone(), room_id: room_id.to_owned(), status: Status::default() });
             known.note_sign(now_ms);
+            known.counted_until_ms = known.counted_until_ms.max(now_ms);
         })
     }
 
@@ -198,6 +199,7 @@ impl Study {
             for seat in known.seats.iter_mut().filter(|seat| seat.id == *id) {
                 seat.status = status;
             }
+            known.counted_until_ms = known.counted_until_ms.max(now_ms);
         })
     }
 
@@ -305,7 +307,9 @@ impl Person {
 
     fn note_sign(&mut self, now_ms: u64) {
         self.last_sign_ms = self.last_sign_ms.max(now_ms);
-        self.is_dormant = false;
+        if std::mem::take(&mut self.is_dormant) {
+            self.counted_until_ms = self.counted_until_ms.max(now_ms);
+        }
     }
 
     fn running(&self) -> Option<usize> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::client::{Client, Transport};
-use super::data::{Data, Kind, on_both};
+use super::data::{Data, on_both};
 use super::harness::{TestServer, start, start_on};
 use super::lifecycle::{Program, env_file};
 

@@ -219,6 +219,16 @@ fn a_clock_that_is_heard_of_late_takes_back_what_was_counted_since() {
 }
 
 #[test]
+fn a_clock_that_is_heard_of_late_counts_nothing_from_before_somebody_came() {
+    let mut desk = Desk::new();
+    desk.tell(|study| study.clock_changed(0, "r", Mode::Rest));
+    desk.sit(10 * MINUTE, "p", "r");
+    desk.tell(|study| study.clock_changed(5 * MINUTE, "r", Mode::Focus));
+    desk.tell(|study| study.finish(12 * MINUTE));
+    assert_eq!(desk.kept.total("p"), 2 * MINUTE);
+}
+
+#[test]
 fn who_interrupts_themselves_without_end_takes_no_memory() {
     let mut desk = Desk::new();
     let id = desk.sit(0, "p", "r");
