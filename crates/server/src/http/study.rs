@@ -20,7 +20,7 @@ use super::study_messages::{
 use super::study_summary::{Day, Piece, date_of, days, monday_of, periods, start_of, streaks, sum};
 use crate::App;
 use crate::clock::rfc3339;
-use crate::db::is_away;
+use crate::db::{Database, is_away};
 use crate::error::{Code, Refusal};
 use crate::room::is_room_id;
 
@@ -73,17 +73,13 @@ impl Asker {
     /// Guests have no settings; a time zone that is asked for comes before the one that is set.
     pub(super) async fn of(app: &App, headers: &HeaderMap, asked_zone: Option<&str>) -> Result<Self, Refusal> {
         let person = person_of(app, headers)?;
-        let mut settings = ("UTC".to_owned(), 0);
-        if let Some(account) = person.strip_prefix("u:") {
-            let query = sqlx::query("SELECT time_zone, rest_days FROM users WHERE id = $1").bind(account);
-            if let Some(row) = query.fetch_optional(app.db.pool()).await.map_err(refuse)? {
-                settings = (row.try_get("time_zone").map_err(refuse)?, row.try_get("rest_days").map_err(refuse)?);
-            }
-        }
-        let (set_zone, rest_days) = settings;
-        let zone_name = asked_zone.unwrap_or(&set_zone);
-        let zone = TimeZone::get(zone_name)
-            .map_err(|_| Refusal::bad_request("tz: is not the name of a time zone, such as Europe/Berlin."))?;
+        let (set_zone, rest_days) = settings_of(&app.db, &person).await.map_err(refuse)?;
+        let zone = match asked_zone {
+            Some(name) => TimeZone::get(name)
+                .map_err(|_| Refusal::bad_request("tz: is not the name of a time zone, such as Europe/Berlin."))?,
+            // One that was renamed since must not keep its owner from what they studied.
+            None => TimeZone::get(&set_zone).unwrap_or(TimeZone::UTC),
+        };
         let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
         Ok(Self { person, zone, zone_name, rest_days })
     }
@@ -95,6 +91,17 @@ impl Asker {
     fn start_of(&self, date: Date) -> Result<i64, Refusal> {
         start_of(date, &self.zone).map_err(no_such_time)
     }
+}
+
+/// Time zone and days of rest.
+async fn settings_of(db: &Database, person: &str) -> Result<(String, i64), sqlx::Error> {
+    if let Some(account) = person.strip_prefix("u:") {
+        let query = sqlx::query("SELECT time_zone, rest_days FROM users WHERE id = $1").bind(account);
+        if let Some(row) = query.fetch_optional(db.pool()).await? {
+            return Ok((row.try_get("time_zone")?, row.try_get("rest_days")?));
+        }
+    }
+    Ok(("UTC".to_owned(), 0))
 }
 
 /// The database is away, or we asked it for nonsense.
@@ -367,4 +374,23 @@ async fn leaderboard(
         entries.push(LeaderboardEntry { rank, display_name, total_ms, is_self });
     }
     Ok(Json(Leaderboard { period: query.period, from: rfc3339_ms(from_ms), entries }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Place;
+
+    #[tokio::test]
+    async fn accounts_have_settings_and_guests_have_none() {
+        let directory = std::env::temp_dir().join(format!("studyhall-test-{:032x}", rand::random::<u128>()));
+        let db = Database::open(&Place::Directory(directory.clone())).await.unwrap();
+        let insert = "INSERT INTO users (id, display_name, time_zone, rest_days, created_at_ms) VALUES ('1', 'A', 'Asia/Tokyo', 96, 0)";
+        sqlx::query(insert).execute(db.pool()).await.unwrap();
+        for (person, zone, rest_days) in [("u:1", "Asia/Tokyo", 96), ("g:1", "UTC", 0), ("u:2", "UTC", 0)] {
+            assert_eq!(settings_of(&db, person).await.unwrap(), (zone.to_owned(), rest_days), "{person}");
+        }
+        db.close().await;
+        std::fs::remove_dir_all(directory).unwrap();
+    }
 }
