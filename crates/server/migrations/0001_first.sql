@@ -122,7 +122,7 @@ CREATE INDEX goals_by_person ON goals (person, set_at_ms);
 
 -- The clock of each room as it was last changed, so that a restart shows the same phase.
 CREATE TABLE clocks (
-    room_id TEXT PRIMARY KEY REFERENCES rooms (id) ON DELETE CASCADE,
+    room_id TEXT PRIMARY KEY,
     -- JSON, of the server's own making.
     state TEXT NOT NULL,
     changed_at_ms BIGINT NOT NULL

@@ -1,10 +1,30 @@
 //! Wall time, as the wire wants it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the Unix epoch.
 pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// The machine's clock, for what takes too long to wait for in a test: there it can be put forward.
+#[derive(Debug, Default)]
+pub(crate) struct Wall {
+    /// Only ever read by itself, so no order with other memory is needed.
+    ahead_ms: AtomicU64,
+}
+
+impl Wall {
+    /// Milliseconds since the Unix epoch.
+    pub(crate) fn now_ms(&self) -> u64 {
+        now_ms() + self.ahead_ms.load(Ordering::Relaxed)
+    }
+
+    /// Has time pass.
+    pub(crate) fn put_forward(&self, ms: u64) {
+        self.ahead_ms.fetch_add(ms, Ordering::Relaxed);
+    }
 }
 
 /// Seconds since the Unix epoch as RFC 3339, UTC.

@@ -19,6 +19,8 @@ pub(crate) enum Code {
     BadRequest,
     /// No token, or one that is not valid.
     Unauthorized,
+    /// Known, but not allowed to.
+    Forbidden,
     /// The page that asks is not one of ours.
     OriginNotAllowed,
     /// No such thing, or not the asker's.
@@ -51,6 +53,7 @@ impl Code {
         match self {
             Self::BadRequest => "BAD_REQUEST",
             Self::Unauthorized => "UNAUTHORIZED",
+            Self::Forbidden => "FORBIDDEN",
             Self::OriginNotAllowed => "ORIGIN_NOT_ALLOWED",
             Self::NotFound => "NOT_FOUND",
             Self::RoomNotFound => "ROOM_NOT_FOUND",
@@ -71,7 +74,7 @@ impl Code {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
             Self::NotFound | Self::RoomNotFound | Self::UnknownEvent => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RoomFull | Self::CannotConsume => StatusCode::CONFLICT,
@@ -86,7 +89,9 @@ impl Code {
     /// Whose fault it is.
     pub(crate) fn fault(self) -> Fault {
         match self {
-            Self::RoomFull | Self::RoomNotFound | Self::RateLimited | Self::Unauthorized => Fault::User,
+            Self::RoomFull | Self::RoomNotFound | Self::RateLimited | Self::Unauthorized | Self::Forbidden => {
+                Fault::User
+            }
             Self::ServerBusy | Self::Internal => Fault::Ours,
             _ => Fault::Client,
         }

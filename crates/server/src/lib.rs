@@ -26,7 +26,7 @@ use config::Config;
 pub use db::OpenError;
 use db::{Database, Place};
 use http::auth::{Guests, Tokens};
-use room::Registry;
+use room::{Registry, Studies};
 use signal::lobby::{self, Bell};
 
 /// When clients are asked to come back after a restart, at the earliest.
@@ -45,6 +45,7 @@ pub(crate) struct App {
     pub(crate) guests: Guests,
     pub(crate) workers: Arc<sfu::Workers>,
     pub(crate) bell: Arc<Bell>,
+    pub(crate) studies: Arc<Studies>,
     /// Set once, when stopping begins.
     draining: AtomicBool,
 }
@@ -83,6 +84,8 @@ pub struct Server {
     listener: TcpListener,
     router: axum::Router,
     lobby: JoinHandle<()>,
+    /// Stores what is studied.
+    storing: JoinHandle<()>,
 }
 
 impl Server {
@@ -105,7 +108,9 @@ impl Server {
             source,
         })?;
         let bell = Arc::new(Bell::default());
-        let rooms = Registry::seeded(&config, &workers, &bell);
+        let studies = Arc::new(Studies::new(db.later().clone()));
+        let rooms = Registry::seeded(&config, &workers, &bell, &studies);
+        rooms.restore_clocks(&db).await.map_err(OpenError::Unreachable)?;
         if config.jwt_secret.is_none() {
             info!("No STUDYHALL_JWT_SECRET is set: tokens are signed with a new secret and end with this process");
         }
@@ -118,11 +123,14 @@ impl Server {
             rooms,
             workers,
             bell,
+            studies,
         });
         signal::open(&app, &io);
         let router = http::router(Arc::clone(&app), socket_layer);
         let lobby = tokio::spawn(lobby::publish(Arc::clone(&app), io.clone()));
-        Ok(Self { app, io, listener, router, lobby })
+        let studies = Arc::clone(&app.studies);
+        let storing = tokio::spawn(async move { studies.store_always().await });
+        Ok(Self { app, io, listener, router, lobby, storing })
     }
 
     /// Where it listens.
@@ -140,10 +148,20 @@ impl Server {
         move |index| workers.fail_worker(index)
     }
 
+    /// Has time pass for clocks and study, so that what takes hours can be tested.
+    #[doc(hidden)]
+    pub fn time_machine(&self) -> impl Fn(Duration) + Send + use<> {
+        let app = Arc::clone(&self.app);
+        move |time| {
+            app.studies.put_forward(time.as_millis() as u64);
+            app.rooms.iter().for_each(|room| room.wake_clock());
+        }
+    }
+
     /// Serves until `stop` is ready; then tells every client, closes every socket and stops the workers, in bounded
     /// time.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, io, listener, router, lobby } = self;
+        let Self { app, io, listener, router, lobby, storing } = self;
         let (stop_listening, stopping) = watch::channel(false);
         let connections = app.config.limits.connections;
         let serving = tokio::spawn(http::listen::serve(listener, router, connections, stopping));
@@ -163,6 +181,8 @@ impl Server {
         bounded("ending the connections", serving).await;
         let workers = Arc::clone(&app.workers);
         bounded("stopping the media workers", tokio::task::spawn_blocking(move || workers.close())).await;
+        storing.abort();
+        app.studies.finish();
         app.db.close().await;
         info!("Stopped");
     }

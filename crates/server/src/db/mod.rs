@@ -17,7 +17,7 @@ use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Row as _
 use tracing::info;
 
 use crate::config::Secret;
-pub(crate) use later::{Later, Statement};
+pub(crate) use later::{Later, Statement, is_away};
 
 /// Longest wait for a connection, and for SQLite's one writer.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -49,6 +49,13 @@ pub(crate) struct Claims {
     pub(crate) iss: String,
 }
 
+impl Claims {
+    /// Who, as the database knows them.
+    pub(crate) fn person(&self) -> String {
+        format!("g:{}", self.sub)
+    }
+}
+
 /// Writes and reads tokens. The algorithm is fixed here, never taken from a token.
 pub(crate) struct Tokens {
     encoding: EncodingKey,

@@ -7,6 +7,10 @@ pub(crate) mod listen;
 pub(crate) mod messages;
 mod origin;
 mod rooms;
+mod study;
+mod study_export;
+pub(crate) mod study_messages;
+mod study_summary;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -46,6 +50,7 @@ pub(crate) fn router(app: Shared, socket_io: SocketIoLayer) -> Router {
     let api = Router::new()
         .merge(auth::router())
         .merge(rooms::router())
+        .merge(study::router())
         .merge(health::router())
         .method_not_allowed_fallback(method_not_allowed);
     Router::new()

@@ -46,7 +46,7 @@ async fn list(
     };
     let matches =
         |room: &RoomInfo| [&room.name, &room.topic, &room.id].iter().any(|text| text.to_lowercase().contains(&q));
-    let mut found = app.rooms.iter().skip(start).map(|room| room.info()).filter(matches);
+    let mut found = app.rooms.iter().skip(start).map(|room| room.info_with_timer()).filter(matches);
     let rooms: Vec<_> = found.by_ref().take(PAGE).collect();
     let next = found.next().and_then(|_| rooms.last().map(|room| room.id.clone()));
     Ok(Json(RoomList { rooms, next }))
@@ -57,5 +57,5 @@ async fn one(
     id: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<RoomInfo>, Refusal> {
     let Path(id) = id.map_err(|_| Refusal::bad_request("The room id is not valid UTF-8."))?;
-    Ok(Json(app.rooms.find(&id)?.info()))
+    Ok(Json(app.rooms.find(&id)?.info_with_timer()))
 }

@@ -3,16 +3,20 @@
 //!
 //! Each connection is a seat: who opens a room twice with the same token sits there twice.
 
+mod clock;
 mod follow;
 mod media;
 mod registry;
 mod seat;
 mod state;
+mod studies;
+mod study;
+mod timing;
 mod trace;
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use sfu::{
     CloseReason, Consumer, ConsumerId, Layer, LayersReason, Producer, ProducerId, Router, RouterId, TransportId,
@@ -20,10 +24,13 @@ use sfu::{
 };
 use tracing::{info, warn};
 
+pub(crate) use clock::Command;
 pub(crate) use media::{Counts, Shown, TransportViewport};
 pub(crate) use registry::{Registry, is_room_id};
 pub(crate) use seat::{Outlet, Seat};
 pub(crate) use state::{ParticipantId, ProducerFacts};
+pub(crate) use studies::Studies;
+pub(crate) use timing::start_command;
 
 use crate::clock::now_ms;
 use crate::error::{Refusal, error_event};
@@ -32,6 +39,7 @@ use crate::signal::messages::{self, Connection, LeaveReason, RoomEvent, RoomInfo
 use follow::Following;
 use media::SeatMedia;
 use state::{Effect, Full, State, To};
+use timing::Ticking;
 
 /// A room.
 pub(crate) struct Room {
@@ -42,6 +50,9 @@ pub(crate) struct Room {
     is_traced: bool,
     workers: Arc<Workers>,
     bell: Arc<Bell>,
+    studies: Arc<Studies>,
+    /// There from the start on.
+    ticking: OnceLock<Ticking>,
     inner: Mutex<Inner>,
     /// Held while a router is made, so that two who come at once do not make two.
     making_router: tokio::sync::Mutex<()>,
@@ -51,6 +62,7 @@ pub(crate) struct Room {
 struct RoomOptions {
     loudest: u8,
     is_traced: bool,
+    studies: Arc<Studies>,
 }
 
 struct Inner {
@@ -85,8 +97,11 @@ impl Room {
         let id = state.info().id;
         let inner = Inner { state, seats: HashMap::new(), router: None };
         let making_router = tokio::sync::Mutex::new(());
-        let RoomOptions { loudest, is_traced } = options;
-        Arc::new(Self { id, loudest, is_traced, workers, bell, inner: Mutex::new(inner), making_router })
+        let RoomOptions { loudest, is_traced, studies } = options;
+        let (inner, ticking) = (Mutex::new(inner), OnceLock::new());
+        let room = Arc::new(Self { id, loudest, is_traced, workers, bell, studies, ticking, inner, making_router });
+        room.ticking.get_or_init(|| Ticking::start(Arc::downgrade(&room)));
+        room
     }
 
     /// Its name in addresses.
@@ -105,13 +120,14 @@ impl Room {
     }
 
     /// Takes a seat, which is given back when the returned value is dropped.
-    pub(crate) fn take_seat(self: &Arc<Self>, display_name: String) -> Result<Seat, Refusal> {
+    pub(crate) fn take_seat(self: &Arc<Self>, person: &str, display_name: String) -> Result<Seat, Refusal> {
         let id = ParticipantId::random();
         let mut inner = self.lock();
         inner.state.take_seat(now_ms(), id.clone(), display_name).map_err(|Full { capacity }| {
             Refusal::new(crate::error::Code::RoomFull, format!("All {capacity} seats of this room are taken."))
         })?;
         inner.seats.insert(id.clone(), SeatEntry::default());
+        self.studies.seat_taken(person, &self.id, &id);
         drop(inner);
         self.bell.ring(&self.id);
         Ok(Seat::new(Arc::clone(self), id))
@@ -124,7 +140,7 @@ impl Room {
         if entry.outlet.is_none() {
             entry.outlet = Some(outlet);
         }
-        let effects = inner.state.enter(now_ms(), id);
+        let effects = inner.state.enter(self.studies.now_ms(), id);
         inner.emit(self, effects);
     }
 
@@ -132,6 +148,7 @@ impl Room {
     pub(crate) fn leave(&self, id: &ParticipantId, reason: LeaveReason) {
         let mut inner = self.lock();
         let Some(effects) = inner.state.leave(id, reason) else { return };
+        self.studies.seat_left(id);
         let entry = inner.seats.remove(id);
         for effect in &effects {
             if let RoomEvent::ProducerClosed(producer) = &effect.event {

@@ -7,7 +7,7 @@ use sfu::Workers;
 use tracing::warn;
 
 use super::state::State;
-use super::{Room, RoomOptions};
+use super::{Room, RoomOptions, Studies};
 use crate::config::Config;
 use crate::error::{Code, Refusal};
 use crate::signal::lobby::Bell;
@@ -32,14 +32,17 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// "Study Room 1" to as many as there shall be.
-    pub(crate) fn seeded(config: &Config, workers: &Arc<Workers>, bell: &Arc<Bell>) -> Self {
+    pub(crate) fn seeded(config: &Config, workers: &Arc<Workers>, bell: &Arc<Bell>, studies: &Arc<Studies>) -> Self {
         let limits = &config.limits;
         let rooms: Vec<_> = (1..=limits.rooms)
             .map(|number| {
                 let id = format!("study-room-{number}");
                 let name = format!("Study Room {number}");
-                let options =
-                    RoomOptions { loudest: limits.loudest.of(&id), is_traced: config.trace_rooms.contains(&id) };
+                let options = RoomOptions {
+                    loudest: limits.loudest.of(&id),
+                    is_traced: config.trace_rooms.contains(&id),
+                    studies: Arc::clone(studies),
+                };
                 let state = State::new(id, name, String::new(), limits.room_capacity);
                 Room::new(state, options, Arc::clone(workers), Arc::clone(bell))
             })

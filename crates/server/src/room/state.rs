@@ -3,10 +3,11 @@
 
 use std::fmt;
 
+use super::clock::Clock;
 use crate::signal::messages::{
     ActiveSpeaker, Connection, ConsumerClosed, ErrorEvent, LeaveReason, NewProducer, Participant, ParticipantLevel,
-    PhaseKind, Policy, Presence, ProducerOf, RecommendAudioOnly, Role, RoomEvent, RoomInfo, RoomState, SelfInfo,
-    ServerDraining, Source, Status, Timer, TimerControl, TimerState, UserJoined, UserLeft, UserUpdated, Visibility,
+    Policy, Presence, ProducerOf, RecommendAudioOnly, Role, RoomEvent, RoomInfo, RoomState, SelfInfo, ServerDraining,
+    Source, Status, UserJoined, UserLeft, UserUpdated, Visibility,
 };
 
 /// Above this many people, cameras are advised against.
@@ -147,12 +148,13 @@ pub(crate) struct State {
     seats: Vec<Seat>,
     /// Who leads the conversation, as everybody was told.
     active_speaker: Option<ParticipantId>,
+    pub(super) clock: Clock,
 }
 
 impl State {
     /// An empty room.
     pub(crate) fn new(id: String, name: String, topic: String, capacity: u32) -> Self {
-        Self { id, name, topic, capacity, seats: Vec::new(), active_speaker: None }
+        Self { id, name, topic, capacity, seats: Vec::new(), active_speaker: None, clock: Clock::default() }
     }
 
     /// What can be told to anybody.
@@ -167,6 +169,7 @@ impl State {
             occupancy: self.occupancy(),
             locked: false,
             policy: Policy::default(),
+            timer: None,
         }
     }
 
@@ -217,17 +220,7 @@ impl State {
             self_info: SelfInfo { participant_id: id.to_string(), role: Role::Guest, resume_token: String::new() },
             room: self.info(),
             participants: self.seats.iter().filter(|seat| seat.entered).map(Seat::participant).collect(),
-            timer: Timer {
-                state: TimerState::Idle,
-                phase: PhaseKind::Focus,
-                phases: Vec::new(),
-                index: 0,
-                cycle: 0,
-                ends_at_ms: None,
-                remaining_ms: 0,
-                controlled_by: TimerControl::Everyone,
-                server_time_ms: now_ms,
-            },
+            timer: self.timer(now_ms),
             messages: Vec::new(),
             ice_servers: Vec::new(),
             server_time_ms: now_ms,

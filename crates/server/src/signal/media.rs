@@ -14,11 +14,11 @@ use super::messages::{
     Closed, ConnectTransport, Connected, Consume, ConsumeAnswer, ConsumeOutcome, ConsumeRefusal, ConsumerIdOnly,
     ConsumerIds, ConsumerOptions, CreateTransport, GetStats, IceParametersAnswer, LeaveReason, Left, Okay, Paused,
     Produce, ProduceAnswer, ProducerIdOnly, RequestName, Resumed, RtpCapabilitiesAnswer, SetPreferredLayers,
-    SetViewport, Source, StatsAnswer, TransportAnswer, TransportIdOnly, TransportOptions,
+    SetViewport, Source, StatsAnswer, TimerAnswer, TransportAnswer, TransportIdOnly, TransportOptions,
 };
 use crate::App;
 use crate::error::{Code, Refusal};
-use crate::room::{Consumable, ParticipantId, ProducerFacts, Room, Shown, TransportViewport};
+use crate::room::{Command, Consumable, ParticipantId, ProducerFacts, Room, Shown, TransportViewport, start_command};
 
 /// Largest width and height of a tile: no screen has more pixels.
 const MAX_TILE_PIXELS: f64 = 16_384.0;
@@ -40,6 +40,9 @@ impl Caller {
     /// Does what is asked; the answer, or why not.
     pub(super) async fn answer(&self, name: RequestName, payload: Option<Value>) -> Result<Value, Refusal> {
         let payload = Payload { name, value: payload };
+        if name.is_sign_of_life() {
+            self.app.studies.sign_of_life(&self.id);
+        }
         match name {
             RequestName::GetRtpCapabilities => {
                 json(&RtpCapabilitiesAnswer { rtp_capabilities: Workers::rtp_capabilities() })
@@ -93,20 +96,24 @@ impl Caller {
             | RequestName::CompleteGoal
             | RequestName::RaiseHand
             | RequestName::React
-            | RequestName::TimerStart
-            | RequestName::TimerPause
-            | RequestName::TimerResume
-            | RequestName::TimerSkip
-            | RequestName::TimerReset
             | RequestName::Moderate
             | RequestName::Report
             | RequestName::UpdateRoom
             | RequestName::ClearChat => Err(Refusal::new(Code::UnknownEvent, "There is no such event.")),
+            RequestName::TimerStart => self.control_timer(start_command(payload.read_or_default()?)?),
+            RequestName::TimerPause => self.control_timer(Command::Pause),
+            RequestName::TimerResume => self.control_timer(Command::Resume),
+            RequestName::TimerSkip => self.control_timer(Command::Skip),
+            RequestName::TimerReset => self.control_timer(Command::Reset),
             RequestName::Leave => {
                 self.room.leave(&self.id, LeaveReason::Left);
                 json(&Left::DONE)
             }
         }
+    }
+
+    fn control_timer(&self, command: Command) -> Result<Value, Refusal> {
+        json(&TimerAnswer { timer: self.room.control_timer(&self.id, command)? })
     }
 
     async fn create_transport(&self, request: CreateTransport) -> Result<TransportAnswer, Refusal> {

@@ -12,9 +12,10 @@ use ts_rs::{Config, TS, TypeVisitor};
 use super::messages as m;
 use super::messages::{LobbyEvent, RefusalAnswer, RequestName, RoomAuth, RoomEvent};
 use crate::http::messages as http;
+use crate::http::study_messages as study;
 
 const HEADER: &str = "\
-// Generated from crates/server/src/signal/messages/ and crates/server/src/http/messages.rs; not to be edited.
+// Generated from crates/server/src/signal/messages/ and crates/server/src/http/*messages.rs; not to be edited.
 // To write it anew: STUDYHALL_WRITE_TYPES=1 cargo test -p server --lib typescript
 
 ";
@@ -75,6 +76,7 @@ fn generate() -> String {
     add!(m::Paused, m::Resumed, m::Closed, m::Okay, m::Left);
     add!(m::SendMessage, m::MessageAnswer, m::SetStatus, m::SetGoal, m::CompleteGoal, m::RaiseHand, m::React);
     add!(m::TimerStart, m::TimerAnswer, m::Moderate, m::Report, m::UpdateRoom, m::RoomAnswer);
+    add!(study::StudySummary, study::StudySessions, study::Leaderboard);
     add!(m::Message, m::ChatCleared, m::RoomUpdated, m::Reaction, m::Waiting, m::Moderated, m::Kicked);
 
     let mut text = HEADER.to_owned();

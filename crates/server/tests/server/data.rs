@@ -65,15 +65,45 @@ impl Data {
     }
 
     /// Changes what is stored, past the server.
-    pub(crate) async fn execute(&self, sql: &'static str) {
+    pub(crate) async fn execute(&self, sql: &str) {
         sqlx::any::install_default_drivers();
-        let url = match &self.postgres {
+        let pool = sqlx::AnyPool::connect(&self.url()).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
+    /// The first column of what is stored, which has to be TEXT.
+    pub(crate) async fn texts(&self, sql: &'static str) -> Vec<String> {
+        sqlx::any::install_default_drivers();
+        let pool = sqlx::AnyPool::connect(&self.url()).await.unwrap();
+        let rows = sqlx::query(sql).fetch_all(&pool).await.unwrap();
+        pool.close().await;
+        rows.iter().map(|row| sqlx::Row::try_get(row, 0).unwrap()).collect()
+    }
+
+    /// The first of [`Data::texts`] once it is as it shall be: what is stored is stored a moment later.
+    pub(crate) async fn text_where(&self, sql: &'static str, is_meant: impl Fn(&str) -> bool) -> String {
+        crate::harness::soon(sql, async {
+            loop {
+                if let Some(text) = self.texts(sql).await.into_iter().find(|text| is_meant(text)) {
+                    return text;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await
+    }
+
+    fn url(&self) -> String {
+        match &self.postgres {
             Some(postgres) => postgres.url(),
             None => format!("sqlite://{}", self.directory.join("data/studyhall.db").display()),
-        };
-        let pool = sqlx::AnyPool::connect(&url).await.unwrap();
-        sqlx::query(sql).execute(&pool).await.unwrap();
-        pool.close().await;
+        }
+    }
+
+    /// Where it is PostgreSQL.
+    pub(crate) fn database_url(&self) -> Option<String> {
+        self.postgres.as_ref().map(Postgres::url)
     }
 
     pub(crate) fn directory(&self) -> &Path {

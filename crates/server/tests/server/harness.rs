@@ -39,6 +39,7 @@ struct Here {
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
     fail_media: Box<dyn Fn(usize) + Send + Sync>,
+    pass: Box<dyn Fn(Duration) + Send + Sync>,
 }
 
 /// With the defaults, on loopback.
@@ -79,11 +80,12 @@ pub(crate) async fn start_on(data: &Data, change: impl Fn(&mut Config)) -> TestS
 fn run(server: Server) -> TestServer {
     let address = server.local_addr().unwrap();
     let fail_media = Box::new(server.media_failure());
+    let pass = Box::new(server.time_machine());
     let (stop, stopped) = oneshot::channel();
     let running = tokio::spawn(server.run(async {
         let _ = stopped.await;
     }));
-    TestServer { address, here: Some(Here { stop: Some(stop), running, fail_media }), data: None }
+    TestServer { address, here: Some(Here { stop: Some(stop), running, fail_media, pass }), data: None }
 }
 
 impl TestServer {
@@ -105,6 +107,11 @@ impl TestServer {
     /// Has a media worker fail.
     pub(crate) fn fail_worker(&self, index: usize) {
         (self.here.as_ref().unwrap().fail_media)(index);
+    }
+
+    /// Has time pass for clocks and study.
+    pub(crate) fn pass(&self, time: Duration) {
+        (self.here.as_ref().unwrap().pass)(time);
     }
 
     /// A guest's token.

@@ -41,7 +41,7 @@ async fn a_stopping_server_closes_its_port() {
 }
 
 /// The program in a directory of its own.
-struct Program {
+pub(crate) struct Program {
     child: Child,
     directory: PathBuf,
     /// What it has said.
@@ -56,7 +56,7 @@ impl Drop for Program {
 }
 
 impl Program {
-    fn start(arguments: &[&str], env_file: &str) -> Self {
+    pub(crate) fn start(arguments: &[&str], env_file: &str) -> Self {
         let directory = std::env::temp_dir().join(format!("studyhall-test-{:016x}", rand::random::<u64>()));
         std::fs::create_dir(&directory).unwrap();
         std::fs::write(directory.join(".env"), env_file).unwrap();
@@ -88,18 +88,18 @@ impl Program {
     }
 
     /// The port from the log.
-    async fn port(&mut self) -> u16 {
+    pub(crate) async fn port(&mut self) -> u16 {
         let line = self.says("Server listening on port ").await;
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
 
-    async fn signal(&self, name: &str) {
+    pub(crate) async fn signal(&self, name: &str) {
         let id = self.child.id().unwrap().to_string();
         let status = Command::new("kill").args(["-s", name, &id]).status().await.unwrap();
         assert!(status.success());
     }
 
-    async fn end(&mut self) -> (ExitStatus, String) {
+    pub(crate) async fn end(&mut self) -> (ExitStatus, String) {
         let mut stderr = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).await.unwrap();
         (soon("the end of the program", self.child.wait()).await.unwrap(), stderr)
@@ -107,7 +107,7 @@ impl Program {
 }
 
 /// Ports that are free, most likely.
-fn env_file() -> String {
+pub(crate) fn env_file() -> String {
     let port = 30_000 + rand::random::<u16>() % 2_000;
     format!(
         "MEDIASOUP_ANNOUNCED_IP=\"127.0.0.1\"\nMEDIASOUP_RTC_MIN_PORT={port}\nMEDIASOUP_RTC_MAX_PORT={}\n\

@@ -18,3 +18,5 @@ mod peer;
 mod speaking;
 mod stats;
 mod storage;
+mod study;
+mod timer;

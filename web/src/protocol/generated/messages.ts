@@ -1,4 +1,4 @@
-// Generated from crates/server/src/signal/messages/ and crates/server/src/http/messages.rs; not to be edited.
+// Generated from crates/server/src/signal/messages/ and crates/server/src/http/*messages.rs; not to be edited.
 // To write it anew: STUDYHALL_WRITE_TYPES=1 cargo test -p server --lib typescript
 
 /**
@@ -405,6 +405,49 @@ export type Kind = "audio" | "video";
  * Why a layer is sent and no better one.
  */
 export type LayersReason = "bandwidth" | "viewport" | "preferred" | "producer";
+
+/**
+ * Answer to `GET /api/study/leaderboard`.
+ */
+export type Leaderboard = { 
+/**
+ * As asked for.
+ */
+period: LeaderboardPeriod, 
+/**
+ * Since when.
+ */
+from: string, 
+/**
+ * Who studied most comes first.
+ */
+entries: Array<LeaderboardEntry>, };
+
+/**
+ * Somebody who wants to be seen there.
+ */
+export type LeaderboardEntry = { 
+/**
+ * 1 is the first; who studied as long has the same.
+ */
+rank: number, 
+/**
+ * As typed; to be escaped where it is shown.
+ */
+displayName: string, 
+/**
+ * All that was studied.
+ */
+totalMs: number, 
+/**
+ * Whether it is who asks.
+ */
+isSelf: boolean, };
+
+/**
+ * How far back a leaderboard goes: to the beginning of this one.
+ */
+export type LeaderboardPeriod = "day" | "week" | "month";
 
 /**
  * Why somebody is not in the room any more.
@@ -1023,7 +1066,11 @@ locked: boolean,
 /**
  * What is allowed in it.
  */
-policy: Policy, };
+policy: Policy, 
+/**
+ * Its clock; only where rooms are looked for.
+ */
+timer?: Timer, };
 
 /**
  * Answer to `GET /api/rooms`.
@@ -1221,6 +1268,130 @@ rid: string | null,
  * 10 is perfect, 0: nothing comes.
  */
 score: number, };
+
+/**
+ * A day, week or month, as far as it is in what was asked for.
+ */
+export type StudyPeriod = { 
+/**
+ * Its first day.
+ */
+start: string, 
+/**
+ * All that was studied.
+ */
+totalMs: number, 
+/**
+ * By a clock.
+ */
+focusMs: number, 
+/**
+ * Without one.
+ */
+freeMs: number, };
+
+/**
+ * One visit to a room.
+ */
+export type StudySession = { 
+/**
+ * Which.
+ */
+id: string, 
+/**
+ * Where.
+ */
+roomId: string, 
+/**
+ * As the room is called now; its id, where there is none any more.
+ */
+roomName: string, 
+/**
+ * When it began.
+ */
+startedAt: string, 
+/**
+ * Until when there was study.
+ */
+endedAt: string, 
+/**
+ * All that was studied.
+ */
+totalMs: number, 
+/**
+ * By a clock.
+ */
+focusMs: number, 
+/**
+ * Without one.
+ */
+freeMs: number, };
+
+/**
+ * Answer to `GET /api/study/sessions`.
+ */
+export type StudySessions = { 
+/**
+ * One page of them, the newest first.
+ */
+sessions: Array<StudySession>, 
+/**
+ * The `cursor` of the next page; not there on the last one.
+ */
+next?: string, };
+
+/**
+ * Answer to `GET /api/study/summary`.
+ */
+export type StudySummary = { 
+/**
+ * IANA name: where its days begin and end.
+ */
+timeZone: string, 
+/**
+ * The first moment.
+ */
+from: string, 
+/**
+ * The end; not in it any more.
+ */
+to: string, 
+/**
+ * All that was studied.
+ */
+totalMs: number, 
+/**
+ * By a clock.
+ */
+focusMs: number, 
+/**
+ * Without one.
+ */
+freeMs: number, 
+/**
+ * Every day, also those without study.
+ */
+days: Array<StudyPeriod>, 
+/**
+ * Every week; they begin on Monday.
+ */
+weeks: Array<StudyPeriod>, 
+/**
+ * Every month.
+ */
+months: Array<StudyPeriod>, 
+/**
+ * Days of study, one after the other until today or yesterday; rest days in between are passed over.
+ */
+currentStreakDays: number, 
+/**
+ * The most there ever were, as far back as is looked.
+ */
+longestStreakDays: number, 
+/**
+ * Goals that were ticked.
+ */
+goalsDone: number, };
 
 /**
  * The clock of a room, at `serverTimeMs`.

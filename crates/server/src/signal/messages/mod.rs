@@ -181,6 +181,7 @@ impl From<sfu::ConnectionQuality> for Connection {
 /// A room, to those who are in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
 pub(crate) struct RoomInfo {
     /// Slug, `[a-z0-9-]{1,64}`.
     pub(crate) id: String,
@@ -200,6 +201,9 @@ pub(crate) struct RoomInfo {
     pub(crate) locked: bool,
     /// What is allowed in it.
     pub(crate) policy: Policy,
+    /// Its clock; only where rooms are looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) timer: Option<Timer>,
 }
 
 /// A STUN or TURN server, as `RTCPeerConnection` takes it.

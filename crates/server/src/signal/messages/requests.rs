@@ -583,6 +583,11 @@ requests! {
 }
 
 impl RequestName {
+    /// Whether somebody has to be there for it; programs ask for figures by themselves.
+    pub(crate) fn is_sign_of_life(self) -> bool {
+        self != Self::GetStats
+    }
+
     /// Whether it is about media, which have a rate of their own.
     pub(crate) fn is_media(self) -> bool {
         matches!(
