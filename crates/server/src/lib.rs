@@ -7,6 +7,7 @@ pub mod config;
 mod db;
 mod error;
 mod http;
+mod people;
 mod room;
 mod signal;
 
@@ -25,7 +26,8 @@ use tracing::{info, warn};
 use config::Config;
 pub use db::OpenError;
 use db::{Database, Place};
-use http::auth::{Guests, Tokens};
+pub use people::KeyError;
+use people::{Doors, Tokens};
 use room::Registry;
 use signal::lobby::{self, Bell};
 
@@ -42,7 +44,7 @@ pub(crate) struct App {
     pub(crate) db: Database,
     pub(crate) rooms: Registry,
     pub(crate) tokens: Tokens,
-    pub(crate) guests: Guests,
+    pub(crate) doors: Doors,
     pub(crate) workers: Arc<sfu::Workers>,
     pub(crate) bell: Arc<Bell>,
     /// Set once, when stopping begins.
@@ -64,6 +66,9 @@ pub enum StartError {
     /// The database does not.
     #[error("{0}")]
     Database(#[from] OpenError),
+    /// There is no key to sign tokens with.
+    #[error("{0}")]
+    Key(#[from] KeyError),
     /// The port is taken, or not ours to take.
     #[error("cannot listen on {host} port {port}: {source}")]
     Listen {
@@ -97,6 +102,7 @@ impl Server {
             Some(url) => Place::Url(url.clone()),
             None => Place::Directory(config.data_dir.clone()),
         };
+        let key = people::signing_key(&config)?;
         let db = Database::open(&place).await?;
         let workers = Arc::new(start_workers(&config).await?);
         let listener = http::listen::bind(&config.host, config.port).await.map_err(|source| StartError::Listen {
@@ -106,12 +112,10 @@ impl Server {
         })?;
         let bell = Arc::new(Bell::default());
         let rooms = Registry::seeded(&config, &workers, &bell);
-        if config.jwt_secret.is_none() {
-            info!("No STUDYHALL_JWT_SECRET is set: tokens are signed with a new secret and end with this process");
-        }
+        people::offer_code(&db).await.map_err(OpenError::Unreachable)?;
         let app = Arc::new(App {
-            tokens: Tokens::new(config.jwt_secret.as_ref()),
-            guests: Guests::new(&config),
+            tokens: Tokens::new(&key),
+            doors: Doors::new(&config),
             draining: AtomicBool::new(false),
             config,
             db,

@@ -17,7 +17,7 @@ use sqlx::{Any, AnyPool, Executor as _, Transaction};
 use tracing::info;
 
 use crate::config::Secret;
-pub(crate) use later::{Later, Statement};
+pub(crate) use later::{Later, Statement, is_away};
 
 /// Longest wait for a connection, and for SQLite's one writer.
 const PATIENCE: Duration = Duration::from_secs(5);

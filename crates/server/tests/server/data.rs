@@ -66,14 +66,26 @@ impl Data {
 
     /// Changes what is stored, past the server.
     pub(crate) async fn execute(&self, sql: &'static str) {
+        let pool = self.open().await;
+        sqlx::query(sql).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
+    /// The number that a query finds, past the server.
+    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+        let pool = self.open().await;
+        let row = sqlx::query(sql).fetch_one(&pool).await.unwrap();
+        pool.close().await;
+        sqlx::Row::try_get(&row, 0).unwrap()
+    }
+
+    async fn open(&self) -> sqlx::AnyPool {
         sqlx::any::install_default_drivers();
         let url = match &self.postgres {
             Some(postgres) => postgres.url(),
             None => format!("sqlite://{}", self.directory.join("data/studyhall.db").display()),
         };
-        let pool = sqlx::AnyPool::connect(&url).await.unwrap();
-        sqlx::query(sql).execute(&pool).await.unwrap();
-        pool.close().await;
+        sqlx::AnyPool::connect(&url).await.unwrap()
     }
 
     pub(crate) fn directory(&self) -> &Path {

@@ -61,6 +61,7 @@ pub(crate) async fn start_on(data: &Data, change: impl Fn(&mut Config)) -> TestS
     config.port = 0;
     config.workers = 2;
     config.limits.guests_per_minute = 100_000;
+    config.limits.logins_per_minute = 100_000;
     data.configure(&mut config);
     change(&mut config);
     for _ in 0..50 {
