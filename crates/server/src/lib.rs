@@ -27,7 +27,7 @@ use config::Config;
 pub use db::OpenError;
 use db::{Database, Place};
 pub use people::KeyError;
-use people::{Doors, Tokens};
+use people::{Doors, Oidc, Tokens};
 use room::Registry;
 use signal::lobby::{self, Bell};
 
@@ -45,6 +45,7 @@ pub(crate) struct App {
     pub(crate) rooms: Registry,
     pub(crate) tokens: Tokens,
     pub(crate) doors: Doors,
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) workers: Arc<sfu::Workers>,
     pub(crate) bell: Arc<Bell>,
     /// Set once, when stopping begins.
@@ -69,6 +70,9 @@ pub enum StartError {
     /// There is no key to sign tokens with.
     #[error("{0}")]
     Key(#[from] KeyError),
+    /// Another site's login cannot be used.
+    #[error("the login of STUDYHALL_OIDC_ISSUER cannot be used: {0}; see that this machine has root certificates")]
+    Oidc(#[from] reqwest::Error),
     /// The port is taken, or not ours to take.
     #[error("cannot listen on {host} port {port}: {source}")]
     Listen {
@@ -103,6 +107,7 @@ impl Server {
             None => Place::Directory(config.data_dir.clone()),
         };
         let key = people::signing_key(&config)?;
+        let oidc = config.oidc.as_ref().map(Oidc::new).transpose()?;
         let db = Database::open(&place).await?;
         let workers = Arc::new(start_workers(&config).await?);
         let listener = http::listen::bind(&config.host, config.port).await.map_err(|source| StartError::Listen {
@@ -116,6 +121,7 @@ impl Server {
         let app = Arc::new(App {
             tokens: Tokens::new(&key),
             doors: Doors::new(&config),
+            oidc,
             draining: AtomicBool::new(false),
             config,
             db,

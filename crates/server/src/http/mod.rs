@@ -8,6 +8,7 @@ pub(crate) mod identity;
 pub(crate) mod listen;
 mod me;
 pub(crate) mod messages;
+mod oidc;
 mod origin;
 mod rooms;
 
@@ -49,6 +50,7 @@ pub(crate) fn router(app: Shared, socket_io: SocketIoLayer) -> Router {
     let api = Router::new()
         .merge(auth::router())
         .merge(me::router())
+        .merge(oidc::router())
         .merge(rooms::router())
         .merge(health::router())
         .method_not_allowed_fallback(method_not_allowed);

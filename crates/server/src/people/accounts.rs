@@ -139,6 +139,31 @@ pub(crate) async fn find_by_email(
     row.as_ref().map(|row| Ok((Account::read(row)?, row.try_get("password_hash")?))).transpose()
 }
 
+/// The account of a login elsewhere; made where there is none. An address that another account has is left out: who owns it
+/// here has shown so by a password, and the other site's word does not outweigh that.
+pub(crate) async fn of_elsewhere(
+    db: &Database,
+    now_ms: u64,
+    new: &NewAccount<'_>,
+    (issuer, subject): (&str, &str),
+) -> Result<Option<Account>, sqlx::Error> {
+    let mut transaction = db.begin().await?;
+    let row = sqlx::query(
+        "SELECT id, email, display_name, is_admin, time_zone, on_leaderboard, rest_days, created_at_ms \
+         FROM users WHERE oidc_issuer = $1 AND oidc_subject = $2",
+    );
+    let row = row.bind(issuer).bind(subject).fetch_optional(&mut *transaction).await?;
+    let mut account = row.as_ref().map(Account::read).transpose()?;
+    if account.is_none() {
+        account = create(&mut transaction, now_ms, new).await?;
+    }
+    if account.is_none() {
+        account = create(&mut transaction, now_ms, &NewAccount { email: None, ..*new }).await?;
+    }
+    transaction.commit().await?;
+    Ok(account)
+}
+
 /// Changes an account; `None` when there is none.
 pub(crate) async fn change(db: &Database, id: &str, change: Change) -> Result<Option<Account>, sqlx::Error> {
     let row = sqlx::query(

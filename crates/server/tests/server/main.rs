@@ -15,6 +15,7 @@ mod leaving;
 mod lifecycle;
 mod limits;
 mod media;
+mod oidc;
 mod own_data;
 mod peer;
 mod speaking;
