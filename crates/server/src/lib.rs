@@ -92,6 +92,7 @@ pub struct Server {
     listener: TcpListener,
     router: axum::Router,
     lobby: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
 }
 
 impl Server {
@@ -132,7 +133,8 @@ impl Server {
         signal::open(&app, &io);
         let router = http::router(Arc::clone(&app), socket_layer);
         let lobby = tokio::spawn(lobby::publish(Arc::clone(&app), io.clone()));
-        Ok(Self { app, io, listener, router, lobby })
+        let upkeep = tokio::spawn(people::keep_up(app.db.clone()));
+        Ok(Self { app, io, listener, router, lobby, upkeep })
     }
 
     /// Where it listens.
@@ -153,7 +155,7 @@ impl Server {
     /// Serves until `stop` is ready; then tells every client, closes every socket and stops the workers, in bounded
     /// time.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, io, listener, router, lobby } = self;
+        let Self { app, io, listener, router, lobby, upkeep } = self;
         let (stop_listening, stopping) = watch::channel(false);
         let connections = app.config.limits.connections;
         let serving = tokio::spawn(http::listen::serve(listener, router, connections, stopping));
@@ -167,6 +169,7 @@ impl Server {
         }
         tokio::time::sleep(FLUSH).await;
         lobby.abort();
+        upkeep.abort();
         bounded("closing the sockets", io.close()).await;
         // Nobody listens any more only if all serving tasks have ended already.
         let _ = stop_listening.send(true);

@@ -12,6 +12,7 @@ mod own_data;
 mod passwords;
 mod refresh;
 mod tokens;
+mod upkeep;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ pub(crate) use own_data::{claim_guest, delete, export};
 pub(crate) use passwords::{Hasher, password};
 pub(crate) use refresh::{Issued, LIFETIME as REFRESH_LIFETIME, RefreshTokens};
 pub(crate) use tokens::Tokens;
+pub(crate) use upkeep::keep_up;
 
 /// Requests of one address in a minute that need no password: a whole school may be behind it.
 const VISITS_PER_MINUTE: u32 = 600;
@@ -154,6 +156,17 @@ mod tests {
     fn what_is_stored_of_a_secret_is_its_sha_256() {
         // FIPS 180-2, appendix B.1.
         assert_eq!(hash_of("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn an_address_may_look_into_the_database_so_often_and_others_as_often() {
+        let doors = Doors::new(&Config::default());
+        let (one, other) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        for _ in 0..VISITS_PER_MINUTE {
+            assert_eq!(doors.visit(one), Ok(()));
+        }
+        assert_eq!(doors.visit(one).unwrap_err().code, crate::error::Code::RateLimited);
+        assert_eq!(doors.visit(other), Ok(()));
     }
 
     #[test]

@@ -193,6 +193,22 @@ on_both! {
 }
 
 on_both! {
+    async fn a_login_that_is_ended_while_it_goes_on_ends_whole(kind: Kind) {
+        let data = Data::new(kind);
+        let server = start_on(&data, |_| {}).await;
+        for round in 0..10 {
+            let first = register(&server, &format!("{round}@b.example")).await;
+            let second = SignedIn::of(&with_cookie(&server, "/api/auth/refresh", &first.cookie).await);
+            let third = SignedIn::of(&with_cookie(&server, "/api/auth/refresh", &second.cookie).await);
+            // The first is the thief's; the third is exchanged by its owner at the same moment.
+            let exchanges = [&third, &first, &third].map(|who| with_cookie(&server, "/api/auth/refresh", &who.cookie));
+            join_all(exchanges).await;
+            assert_eq!(data.number("SELECT COUNT(*) FROM refresh_tokens WHERE revoked_at_ms IS NULL").await, 0);
+        }
+    }
+}
+
+on_both! {
     async fn a_login_ends_when_it_is_left_and_after_its_time(kind: Kind) {
         let data = Data::new(kind);
         let server = start_on(&data, |_| {}).await;
@@ -269,6 +285,27 @@ on_both! {
         let auth = json!({ "token": guest, "roomId": "study-room-1" });
         let mut client = Client::connect(&server, Transport::WebSocket, "/room", &auth).await;
         assert_eq!(client.next().await, Heard::Connected);
+    }
+}
+
+on_both! {
+    async fn what_ended_is_forgotten_and_guests_who_did_nothing_too(kind: Kind) {
+        let data = Data::new(kind);
+        let mut server = start_on(&data, |_| {}).await;
+        let ended = register(&server, "a@b.example").await;
+        server.token("A").await;
+        server.begin_stop();
+        server.stopped().await;
+        data.execute("UPDATE refresh_tokens SET expires_at_ms = 1").await;
+        data.execute("INSERT INTO guests VALUES ('idle', 'B', 1, NULL), ('busy', 'C', 1, NULL)").await;
+        data.execute("INSERT INTO goals (id, person, room_id, text, set_at_ms) VALUES ('1', 'g:busy', 'r', 'read', 1)").await;
+        let mut server = start_on(&data, |_| {}).await;
+        with_cookie(&server, "/api/auth/refresh", &ended.cookie).await.assert_problem(401, "UNAUTHORIZED");
+        server.begin_stop();
+        server.stopped().await;
+        assert_eq!(data.number("SELECT COUNT(*) FROM refresh_tokens").await, 0);
+        assert_eq!(data.number("SELECT COUNT(*) FROM guests").await, 2);
+        assert_eq!(data.number("SELECT COUNT(*) FROM guests WHERE id = 'idle'").await, 0);
     }
 }
 
