@@ -63,7 +63,7 @@ impl Account {
     }
 }
 
-/// The address as it is stored: trimmed, in normalization form C and lower case.
+/// The address as it is stored: trimmed, in lower case and normalization form C.
 ///
 /// # Errors
 /// When no mail can go there. Whether one arrives nobody asks.
@@ -72,7 +72,7 @@ pub(crate) fn email(typed: &str) -> Result<String, Refusal> {
     if typed.len() > MAX_EMAIL * 4 {
         return Err(wrong());
     }
-    let email: String = typed.trim().nfc().collect::<String>().to_lowercase();
+    let email: String = typed.trim().to_lowercase().nfc().collect();
     let (local, domain) = email.rsplit_once('@').ok_or_else(wrong)?;
     let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '@' | '"' | '<' | '>' | ',' | ';');
     let is_label = |label: &str| {
@@ -183,6 +183,8 @@ pub(crate) async fn change(db: &Database, id: &str, change: Change) -> Result<Op
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -230,6 +232,17 @@ mod tests {
         for typed in cases {
             let refusal = email(typed).unwrap_err();
             assert!(refusal.sentence.starts_with("email: "), "{typed}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_typed_is_refused_or_has_one_spelling(typed in "\\PC{0,12}(@\\PC{0,12})?|[a-zA-Zİßéﬁ.]{1,6}@[a-zA-ZİßÉ.-]{1,9}") {
+            if let Ok(kept) = email(&typed) {
+                prop_assert_eq!(email(&kept), Ok(kept.clone()));
+                prop_assert_eq!(email(&typed.to_lowercase()), Ok(kept.clone()));
+                prop_assert!(kept.len() <= MAX_EMAIL && kept.matches('@').count() == 1);
+            }
         }
     }
 }

@@ -203,4 +203,11 @@ mod tests {
             assert_eq!(read_state_cookie(&ours, 99, wrong), None, "{wrong}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_cookie_that_was_made_up_is_taken(cookie in "[0-9a-f.]{0,200}|\\PC*") {
+            proptest::prop_assert_eq!(read_state_cookie(&Tokens::new(b"a key"), 0, &cookie), None);
+        }
+    }
 }
