@@ -28,6 +28,7 @@ CREATE TABLE guests (
     -- The account that took over what the guest had studied.
     claimed_by TEXT REFERENCES users (id) ON DELETE SET NULL
 );
+CREATE INDEX guests_by_claim ON guests (claimed_by);
 
 CREATE TABLE refresh_tokens (
     -- SHA-256 in hexadecimal: the token itself is never stored.
@@ -107,6 +108,7 @@ CREATE TABLE messages (
     sent_at_ms BIGINT NOT NULL
 );
 CREATE INDEX messages_by_room ON messages (room_id, sent_at_ms, id);
+CREATE INDEX messages_by_person ON messages (person, sent_at_ms);
 
 CREATE TABLE goals (
     id TEXT PRIMARY KEY,

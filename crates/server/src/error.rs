@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use sfu::{ConnectError, ConsumeError, ProduceError, WorkerError};
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use crate::signal::messages::{ErrorEvent, RefusalAnswer};
 
@@ -19,8 +19,14 @@ pub(crate) enum Code {
     BadRequest,
     /// No token, or one that is not valid.
     Unauthorized,
+    /// This e-mail and this password do not belong together.
+    WrongPassword,
     /// Known, but not allowed to.
     Forbidden,
+    /// Another account has this e-mail.
+    EmailTaken,
+    /// Another account has this guest's study time.
+    AlreadyClaimed,
     /// The page that asks is not one of ours.
     OriginNotAllowed,
     /// No such thing, or not the asker's.
@@ -53,7 +59,10 @@ impl Code {
         match self {
             Self::BadRequest => "BAD_REQUEST",
             Self::Unauthorized => "UNAUTHORIZED",
+            Self::WrongPassword => "WRONG_PASSWORD",
             Self::Forbidden => "FORBIDDEN",
+            Self::EmailTaken => "EMAIL_TAKEN",
+            Self::AlreadyClaimed => "ALREADY_CLAIMED",
             Self::OriginNotAllowed => "ORIGIN_NOT_ALLOWED",
             Self::NotFound => "NOT_FOUND",
             Self::RoomNotFound => "ROOM_NOT_FOUND",
@@ -73,8 +82,9 @@ impl Code {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::Unauthorized | Self::WrongPassword => StatusCode::UNAUTHORIZED,
+            Self::OriginNotAllowed | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::EmailTaken | Self::AlreadyClaimed => StatusCode::CONFLICT,
             Self::NotFound | Self::RoomNotFound | Self::UnknownEvent => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RoomFull | Self::CannotConsume => StatusCode::CONFLICT,
@@ -89,9 +99,8 @@ impl Code {
     /// Whose fault it is.
     pub(crate) fn fault(self) -> Fault {
         match self {
-            Self::RoomFull | Self::RoomNotFound | Self::RateLimited | Self::Unauthorized | Self::Forbidden => {
-                Fault::User
-            }
+            Self::RoomFull | Self::RoomNotFound | Self::RateLimited | Self::Unauthorized => Fault::User,
+            Self::WrongPassword | Self::Forbidden | Self::EmailTaken | Self::AlreadyClaimed => Fault::User,
             Self::ServerBusy | Self::Internal => Fault::Ours,
             _ => Fault::Client,
         }
@@ -209,6 +218,18 @@ pub(crate) fn error_event(code: &str, message: &str, retry_after: Option<Duratio
         code: code.to_owned(),
         message: message.to_owned(),
         retry_after_ms: retry_after.map(|after| after.as_millis() as u64),
+    }
+}
+
+/// What the database does not answer, for whatever reason, is logged here: the sentence says nothing of it.
+impl From<sqlx::Error> for Refusal {
+    fn from(error: sqlx::Error) -> Self {
+        if crate::db::is_away(&error) {
+            warn!(%error, "the database does not answer a request");
+            return Self::busy("The database does not answer now; try again in a moment.");
+        }
+        error!(%error, "the database refuses a request");
+        Self::internal()
     }
 }
 

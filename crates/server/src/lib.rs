@@ -7,6 +7,7 @@ pub mod config;
 mod db;
 mod error;
 mod http;
+mod people;
 mod room;
 mod signal;
 
@@ -25,7 +26,8 @@ use tracing::{info, warn};
 use config::Config;
 pub use db::OpenError;
 use db::{Database, Place};
-use http::auth::{Guests, Tokens};
+pub use people::KeyError;
+use people::{Doors, Oidc, Tokens};
 use room::{Registry, Studies};
 use signal::lobby::{self, Bell};
 
@@ -42,7 +44,8 @@ pub(crate) struct App {
     pub(crate) db: Database,
     pub(crate) rooms: Registry,
     pub(crate) tokens: Tokens,
-    pub(crate) guests: Guests,
+    pub(crate) doors: Doors,
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) workers: Arc<sfu::Workers>,
     pub(crate) bell: Arc<Bell>,
     pub(crate) studies: Arc<Studies>,
@@ -65,6 +68,12 @@ pub enum StartError {
     /// The database does not.
     #[error("{0}")]
     Database(#[from] OpenError),
+    /// There is no key to sign tokens with.
+    #[error("{0}")]
+    Key(#[from] KeyError),
+    /// Another site's login cannot be used.
+    #[error("the login of STUDYHALL_OIDC_ISSUER cannot be used: {0}; see that this machine has root certificates")]
+    Oidc(#[from] reqwest::Error),
     /// The port is taken, or not ours to take.
     #[error("cannot listen on {host} port {port}: {source}")]
     Listen {
@@ -86,6 +95,7 @@ pub struct Server {
     lobby: JoinHandle<()>,
     /// Stores what is studied.
     storing: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
 }
 
 impl Server {
@@ -100,6 +110,8 @@ impl Server {
             Some(url) => Place::Url(url.clone()),
             None => Place::Directory(config.data_dir.clone()),
         };
+        let key = people::signing_key(&config)?;
+        let oidc = config.oidc.as_ref().map(Oidc::new).transpose()?;
         let db = Database::open(&place).await?;
         let workers = Arc::new(start_workers(&config).await?);
         let listener = http::listen::bind(&config.host, config.port).await.map_err(|source| StartError::Listen {
@@ -111,12 +123,11 @@ impl Server {
         let studies = Arc::new(Studies::new(db.later().clone()));
         let rooms = Registry::seeded(&config, &workers, &bell, &studies);
         rooms.restore_clocks(&db).await.map_err(OpenError::Unreachable)?;
-        if config.jwt_secret.is_none() {
-            info!("No STUDYHALL_JWT_SECRET is set: tokens are signed with a new secret and end with this process");
-        }
+        people::offer_code(&db).await.map_err(OpenError::Unreachable)?;
         let app = Arc::new(App {
-            tokens: Tokens::new(config.jwt_secret.as_ref()),
-            guests: Guests::new(&config),
+            tokens: Tokens::new(&key),
+            doors: Doors::new(&config),
+            oidc,
             draining: AtomicBool::new(false),
             config,
             db,
@@ -130,7 +141,8 @@ impl Server {
         let lobby = tokio::spawn(lobby::publish(Arc::clone(&app), io.clone()));
         let studies = Arc::clone(&app.studies);
         let storing = tokio::spawn(async move { studies.store_always().await });
-        Ok(Self { app, io, listener, router, lobby, storing })
+        let upkeep = tokio::spawn(people::keep_up(app.db.clone()));
+        Ok(Self { app, io, listener, router, lobby, storing, upkeep })
     }
 
     /// Where it listens.
@@ -161,7 +173,7 @@ impl Server {
     /// Serves until `stop` is ready; then tells every client, closes every socket and stops the workers, in bounded
     /// time.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, io, listener, router, lobby, storing } = self;
+        let Self { app, io, listener, router, lobby, storing, upkeep } = self;
         let (stop_listening, stopping) = watch::channel(false);
         let connections = app.config.limits.connections;
         let serving = tokio::spawn(http::listen::serve(listener, router, connections, stopping));
@@ -175,6 +187,7 @@ impl Server {
         }
         tokio::time::sleep(FLUSH).await;
         lobby.abort();
+        upkeep.abort();
         bounded("closing the sockets", io.close()).await;
         // Nobody listens any more only if all serving tasks have ended already.
         let _ = stop_listening.send(true);

@@ -1,6 +1,7 @@
 //! Configuration: flags, environment and `.env`, checked before anything starts.
 
 mod env_file;
+mod oidc;
 mod settings;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use oidc::Oidc;
 pub use settings::InvalidSetting;
 use settings::{Found, Sources};
 
@@ -47,6 +49,8 @@ pub struct Config {
     pub database_url: Option<Secret>,
     /// Signs tokens; `None`: one that is made once and kept in the data directory.
     pub jwt_secret: Option<Secret>,
+    /// Another site whose login is good here too.
+    pub oidc: Option<Oidc>,
     /// Other sites whose pages are let in.
     pub allowed_origins: Vec<String>,
     /// Whose `X-Forwarded-For` is believed.
@@ -70,6 +74,8 @@ pub struct Limits {
     pub loudest: Loudest,
     /// Guests of one address in a minute.
     pub guests_per_minute: u32,
+    /// Passwords that one address may try in a minute.
+    pub logins_per_minute: u32,
     /// Characters of a display name.
     pub display_name: usize,
     /// Connections at the same time.
@@ -246,6 +252,7 @@ impl Config {
             data_dir: sources.find("STUDYHALL_DATA_DIR").value.into(),
             database_url: database_url(&sources.find("STUDYHALL_DATABASE_URL"))?,
             jwt_secret: secret(&sources.find("STUDYHALL_JWT_SECRET"))?,
+            oidc: Oidc::from_sources(sources)?,
             allowed_origins: origins.list(origin, "a comma-separated list of origins such as https://example.org")?,
             trusted_proxies: proxies.list(
                 |text| text.parse().ok(),
@@ -291,6 +298,7 @@ impl Limits {
             room_capacity: sources.find("STUDYHALL_ROOM_CAPACITY").number(1..=1_000)?,
             loudest: Loudest::from_found(&sources.find("STUDYHALL_LOUDEST"))?,
             guests_per_minute: sources.find("STUDYHALL_GUESTS_PER_MINUTE").number(1..=1_000_000)?,
+            logins_per_minute: sources.find("STUDYHALL_LOGINS_PER_MINUTE").number(1..=1_000_000)?,
             display_name: sources.find("STUDYHALL_MAX_DISPLAY_NAME").number(1..=500)?,
             connections: sources.find("STUDYHALL_MAX_CONNECTIONS").number(1..=1_000_000)?,
             // Below 16 KiB the RTP capabilities of a browser do not fit.

@@ -64,6 +64,12 @@ const PUBLIC: &[Setting] = settings![
         "Microphones of a room that are heard at a time, the loudest; 0 means all; for one room as in 5,study-room-1=0";
     "guests-per-minute", "STUDYHALL_GUESTS_PER_MINUTE", None, "COUNT", "30",
         "Guests that one address may create in a minute";
+    "logins-per-minute", "STUDYHALL_LOGINS_PER_MINUTE", None, "COUNT", "10",
+        "Passwords that one address may try, and accounts that it may make, in a minute";
+    "oidc-issuer", "STUDYHALL_OIDC_ISSUER", None, "URL", "",
+        "Another site whose login is good here too (OpenID Connect), such as https://login.example.org; empty means none";
+    "oidc-client-id", "STUDYHALL_OIDC_CLIENT_ID", None, "ID", "",
+        "What this server is called there";
     "max-display-name", "STUDYHALL_MAX_DISPLAY_NAME", None, "CHARACTERS", "50",
         "Longest display name";
     "max-connections", "STUDYHALL_MAX_CONNECTIONS", None, "COUNT", "10000",
@@ -101,6 +107,14 @@ const SECRETS: &[Setting] = &[
         value: "SECRET",
         default: "",
         help: "Signs tokens, at least 32 characters; empty means one that is made once and kept in the data directory",
+    },
+    Setting {
+        flag: None,
+        ours: "STUDYHALL_OIDC_CLIENT_SECRET",
+        theirs: None,
+        value: "SECRET",
+        default: "",
+        help: "What this server shows to the site of STUDYHALL_OIDC_ISSUER; empty means that it is a public client",
     },
     Setting {
         flag: None,

@@ -146,6 +146,11 @@ fn a_wrong_value_names_the_setting_the_value_and_what_is_allowed() {
         ("STUDYHALL_ROOM_CAPACITY", "0", number),
         ("STUDYHALL_LOUDEST", "256", "from 0 to 255"),
         ("STUDYHALL_GUESTS_PER_MINUTE", "many", number),
+        ("STUDYHALL_LOGINS_PER_MINUTE", "0", number),
+        ("STUDYHALL_OIDC_ISSUER", "login.example.org", "https://login.example.org"),
+        ("STUDYHALL_OIDC_ISSUER", "http://login.example.org", "on this machine only"),
+        ("STUDYHALL_OIDC_ISSUER", "https://me@login.example.org", "https://login.example.org"),
+        ("STUDYHALL_OIDC_ISSUER", "https://login.example.org/?a=b", "https://login.example.org"),
         ("STUDYHALL_MAX_MESSAGE_BYTES", "1", number),
         ("STUDYHALL_LOG", "loud=very", "a filter such as"),
     ];
@@ -167,6 +172,22 @@ fn a_short_secret_is_refused_and_not_shown() {
     let text = refusal(&[("STUDYHALL_JWT_SECRET", "hunter2")]);
     assert!(text.contains("STUDYHALL_JWT_SECRET") && text.contains("32 characters"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn a_login_elsewhere_needs_an_issuer_and_a_name() {
+    assert!(load(&[], &[("STUDYHALL_OIDC_CLIENT_ID", "us")], "").unwrap().config.oidc.is_none());
+    let issuer = ("STUDYHALL_OIDC_ISSUER", "https://login.example.org/realm");
+    let text = refusal(&[issuer]);
+    assert!(text.contains("STUDYHALL_OIDC_CLIENT_ID"), "{text}");
+    let all = [issuer, ("STUDYHALL_OIDC_CLIENT_ID", "us"), ("STUDYHALL_OIDC_CLIENT_SECRET", "hunter2")];
+    let config = load(&[], &all, "").unwrap().config;
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let oidc = config.oidc.unwrap();
+    assert_eq!((oidc.issuer.as_str(), oidc.client_id.as_str()), ("https://login.example.org/realm", "us"));
+    assert_eq!(oidc.client_secret.unwrap().reveal(), "hunter2");
+    let here = [("STUDYHALL_OIDC_ISSUER", "http://localhost:9000"), all[1]];
+    assert!(load(&[], &here, "").unwrap().config.oidc.unwrap().client_secret.is_none());
 }
 
 #[test]

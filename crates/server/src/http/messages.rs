@@ -71,3 +71,108 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after_ms: Option<u64>,
 }
+
+/// `POST /api/auth/register`
+#[derive(Clone, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Register {
+    /// Nobody checks that mail arrives there.
+    pub(crate) email: String,
+    /// 10 to 200 characters.
+    pub(crate) password: String,
+    /// 1 to 50 characters.
+    pub(crate) display_name: String,
+    /// The one-time code of the first administrator.
+    pub(crate) code: Option<String>,
+}
+
+/// `POST /api/auth/login`
+#[derive(Clone, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct Login {
+    /// In any case.
+    pub(crate) email: String,
+    /// As typed.
+    pub(crate) password: String,
+}
+
+/// An account, to its owner.
+#[derive(Clone, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct User {
+    /// `u:` and the account's id.
+    pub(crate) id: String,
+    /// Not there where only another site's login is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<String>,
+    /// In rooms from the next token on.
+    pub(crate) display_name: String,
+    /// Whether this is an administrator.
+    pub(crate) is_admin: bool,
+    /// IANA name, such as `Europe/Berlin`.
+    pub(crate) time_zone: String,
+    /// Whether others see the time studied.
+    pub(crate) on_leaderboard: bool,
+    /// Days of the week that do not end a streak: bit 0 is Monday.
+    pub(crate) rest_days: u8,
+    /// When it was made: RFC 3339, UTC.
+    pub(crate) created_at: String,
+}
+
+/// Answer to `POST /api/auth/register`, `/login` and `/refresh`; a cookie with the refresh token comes with it.
+#[derive(Clone, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SignedIn {
+    /// For `Authorization: Bearer` and the `auth` of the namespace `/room`.
+    pub(crate) token: String,
+    /// When the token ends: RFC 3339, UTC.
+    pub(crate) expires_at: String,
+    /// Who.
+    pub(crate) user: User,
+}
+
+/// `PATCH /api/me`; what is left out stays.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[cfg_attr(test, ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ChangeUser {
+    /// 1 to 50 characters.
+    pub(crate) display_name: Option<String>,
+    /// IANA name, such as `Europe/Berlin`.
+    pub(crate) time_zone: Option<String>,
+    /// Whether others see the time studied.
+    pub(crate) on_leaderboard: Option<bool>,
+    /// Days of the week that do not end a streak: bit 0 is Monday, so 0 to 127.
+    pub(crate) rest_days: Option<u8>,
+}
+
+/// `POST /api/me/claim-guest`
+#[derive(Clone, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClaimGuest {
+    /// Of the guest whose study time becomes the account's.
+    pub(crate) guest_token: String,
+}
+
+/// `POST /api/me/administrator`
+#[derive(Clone, Deserialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct TakeAdministrator {
+    /// As the server printed it into its log.
+    pub(crate) code: String,
+}
+
+/// Answer to `GET /api/auth/methods`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(TS))]
+pub(crate) struct AuthMethods {
+    /// Whether `GET /api/auth/oidc` leads to another site's login.
+    pub(crate) oidc: bool,
+}

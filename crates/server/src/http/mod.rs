@@ -1,10 +1,14 @@
 //! HTTP: the REST interface, health, and the embedded web client.
 
 mod assets;
-pub(crate) mod auth;
+mod auth;
+mod cookies;
 mod health;
+pub(crate) mod identity;
 pub(crate) mod listen;
+mod me;
 pub(crate) mod messages;
+mod oidc;
 mod origin;
 mod rooms;
 mod study;
@@ -49,6 +53,8 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 pub(crate) fn router(app: Shared, socket_io: SocketIoLayer) -> Router {
     let api = Router::new()
         .merge(auth::router())
+        .merge(me::router())
+        .merge(oidc::router())
         .merge(rooms::router())
         .merge(study::router())
         .merge(health::router())
@@ -120,6 +126,12 @@ fn page_policy(host: Option<&HeaderValue>) -> String {
 fn client_address(request: &Request, trusted: &[Prefix]) -> IpAddr {
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0);
     forwarded_for(peer, request.headers(), trusted)
+}
+
+/// Whether the other end of the connection is a proxy that is believed.
+fn is_trusted_peer(request: &Request, trusted: &[Prefix]) -> bool {
+    let peer = request.extensions().get::<Peer>();
+    peer.is_some_and(|peer| trusted.iter().any(|prefix| prefix.contains(peer.0)))
 }
 
 /// Each proxy appends whom it saw: from the right, the first who is not one of ours. What stands left of that was

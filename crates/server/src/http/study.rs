@@ -66,7 +66,7 @@ fn person_of(app: &App, headers: &HeaderMap) -> Result<String, Refusal> {
     let Some((_, token)) = token else {
         return Err(Refusal::new(Code::Unauthorized, "Send your token: Authorization: Bearer <token>."));
     };
-    Ok(app.tokens.verify(token.trim())?.person())
+    Ok(app.tokens.verify(token.trim())?.id)
 }
 
 impl Asker {

@@ -136,8 +136,8 @@ fn check(app: &App, auth: Option<RoomAuth>) -> Result<Seat, Refusal> {
     }
     let auth = auth
         .ok_or_else(|| Refusal::bad_request("auth: open this namespace with { token, roomId }, both of them text."))?;
-    let guest = app.tokens.verify(&auth.token)?;
-    app.rooms.find(&auth.room_id)?.take_seat(&guest.person(), guest.name)
+    let person = app.tokens.verify(&auth.token)?;
+    app.rooms.find(&auth.room_id)?.take_seat(&person.id, person.display_name)
 }
 
 fn leave_reason(reason: DisconnectReason) -> LeaveReason {

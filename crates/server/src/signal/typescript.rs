@@ -54,6 +54,8 @@ fn generate() -> String {
     let mut declarations = Declarations { cfg: &cfg, seen: BTreeMap::new() };
     macro_rules! add { ($($t:ty),* $(,)?) => { $(declarations.add::<$t>();)* }; }
     add!(RoomAuth, RefusalAnswer, http::CreateGuest, http::Guest, http::RoomList, http::Problem);
+    add!(http::Register, http::Login, http::SignedIn, http::User, http::ChangeUser, http::ClaimGuest);
+    add!(http::TakeAdministrator, http::AuthMethods);
     add!(m::RoomState, m::UserJoined, m::UserLeft, m::UserUpdated, m::NewProducer, m::ProducerOf);
     add!(
         m::ActiveSpeaker,

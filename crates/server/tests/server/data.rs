@@ -66,16 +66,27 @@ impl Data {
 
     /// Changes what is stored, past the server.
     pub(crate) async fn execute(&self, sql: &str) {
-        sqlx::any::install_default_drivers();
-        let pool = sqlx::AnyPool::connect(&self.url()).await.unwrap();
+        let pool = self.open().await;
         sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&pool).await.unwrap();
         pool.close().await;
     }
 
+    /// The number that a query finds, past the server.
+    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+        let pool = self.open().await;
+        let row = sqlx::query(sql).fetch_one(&pool).await.unwrap();
+        pool.close().await;
+        sqlx::Row::try_get(&row, 0).unwrap()
+    }
+
+    async fn open(&self) -> sqlx::AnyPool {
+        sqlx::any::install_default_drivers();
+        sqlx::AnyPool::connect(&self.url()).await.unwrap()
+    }
+
     /// The first column of what is stored, which has to be TEXT.
     pub(crate) async fn texts(&self, sql: &'static str) -> Vec<String> {
-        sqlx::any::install_default_drivers();
-        let pool = sqlx::AnyPool::connect(&self.url()).await.unwrap();
+        let pool = self.open().await;
         let rows = sqlx::query(sql).fetch_all(&pool).await.unwrap();
         pool.close().await;
         rows.iter().map(|row| sqlx::Row::try_get(row, 0).unwrap()).collect()

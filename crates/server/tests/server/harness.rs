@@ -62,6 +62,7 @@ pub(crate) async fn start_on(data: &Data, change: impl Fn(&mut Config)) -> TestS
     config.port = 0;
     config.workers = 2;
     config.limits.guests_per_minute = 100_000;
+    config.limits.logins_per_minute = 100_000;
     data.configure(&mut config);
     change(&mut config);
     for _ in 0..50 {
@@ -198,10 +199,12 @@ fn parse(bytes: &[u8]) -> Response {
     let (head, body) = (String::from_utf8_lossy(&bytes[..end]), &bytes[end + 4..]);
     let mut lines = head.split("\r\n");
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    let headers: HashMap<_, _> = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-        .collect();
+    let mut headers: HashMap<String, String> = HashMap::new();
+    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+        // Cookies come in lines of their own.
+        let said = headers.entry(name.to_lowercase()).or_default();
+        *said = if said.is_empty() { value.to_owned() } else { format!("{said}\n{value}") };
+    }
     let body = match headers.get("transfer-encoding").map(String::as_str) {
         Some("chunked") => unchunk(body),
         _ => body.to_vec(),

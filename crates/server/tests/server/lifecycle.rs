@@ -181,6 +181,17 @@ async fn the_log_says_what_is_started_in_plain_text() {
 }
 
 #[tokio::test]
+async fn the_code_in_the_log_makes_an_administrator() {
+    let mut program = Program::start(&["--host", "127.0.0.1"], &env_file());
+    let line = program.says("There is no administrator yet").await;
+    let code = line.rsplit(' ').next().unwrap().to_owned();
+    let server = TestServer::of(format!("127.0.0.1:{}", program.port().await).parse().unwrap());
+    let body = json!({ "email": "a@b.example", "password": "correct horse", "displayName": "A", "code": code });
+    let made = server.post("/api/auth/register", &body.to_string()).await;
+    assert_eq!(made.json()["user"]["isAdmin"], true, "{made:?}");
+}
+
+#[tokio::test]
 async fn a_loopback_address_that_is_announced_to_everybody_is_warned_of() {
     let mut program = Program::start(&[], &env_file());
     let warning = program.says("WARN").await;

@@ -5,6 +5,7 @@
 // Helpers of tests are tests too; clippy knows only functions marked as such.
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
 mod client;
 mod data;
 mod harness;
@@ -14,6 +15,8 @@ mod leaving;
 mod lifecycle;
 mod limits;
 mod media;
+mod oidc;
+mod own_data;
 mod peer;
 mod speaking;
 mod stats;

@@ -16,6 +16,15 @@ export type ActiveSpeaker = {
 participantId: string | null, };
 
 /**
+ * Answer to `GET /api/auth/methods`.
+ */
+export type AuthMethods = { 
+/**
+ * Whether `GET /api/auth/oidc` leads to another site's login.
+ */
+oidc: boolean, };
+
+/**
  * What the receiver's link carries, at most once a second.
  */
 export type Bandwidth = { 
@@ -43,6 +52,27 @@ export type BandwidthState = "ok" | "limited" | "audio-only";
 export type CameraPolicy = "optional" | "required" | "closed";
 
 /**
+ * `PATCH /api/me`; what is left out stays.
+ */
+export type ChangeUser = { 
+/**
+ * 1 to 50 characters.
+ */
+displayName?: string, 
+/**
+ * IANA name, such as `Europe/Berlin`.
+ */
+timeZone?: string, 
+/**
+ * Whether others see the time studied.
+ */
+onLeaderboard?: boolean, 
+/**
+ * Days of the week that do not end a streak: bit 0 is Monday, so 0 to 127.
+ */
+restDays?: number, };
+
+/**
  * Everything that was said is gone.
  */
 export type ChatCleared = { 
@@ -50,6 +80,15 @@ export type ChatCleared = {
  * Name of who cleared it.
  */
 by: string, };
+
+/**
+ * `POST /api/me/claim-guest`
+ */
+export type ClaimGuest = { 
+/**
+ * Of the guest whose study time becomes the account's.
+ */
+guestToken: string, };
 
 /**
  * Answer to `close-producer` and `close-consumer`.
@@ -471,6 +510,19 @@ export type LobbyState = {
  * All rooms.
  */
 rooms: Array<RoomInfo>, };
+
+/**
+ * `POST /api/auth/login`
+ */
+export type Login = { 
+/**
+ * In any case.
+ */
+email: string, 
+/**
+ * As typed.
+ */
+password: string, };
 
 /**
  * Something that was said in the chat.
@@ -954,6 +1006,27 @@ code: string,
 retryAfterMs?: number, };
 
 /**
+ * `POST /api/auth/register`
+ */
+export type Register = { 
+/**
+ * Nobody checks that mail arrives there.
+ */
+email: string, 
+/**
+ * 10 to 200 characters.
+ */
+password: string, 
+/**
+ * 1 to 50 characters.
+ */
+displayName: string, 
+/**
+ * The one-time code of the first administrator.
+ */
+code?: string, };
+
+/**
  * `report`
  */
 export type Report = { 
@@ -1237,6 +1310,23 @@ export type SetViewport = {
 tiles: Array<ViewportTile>, };
 
 /**
+ * Answer to `POST /api/auth/register`, `/login` and `/refresh`; a cookie with the refresh token comes with it.
+ */
+export type SignedIn = { 
+/**
+ * For `Authorization: Bearer` and the `auth` of the namespace `/room`.
+ */
+token: string, 
+/**
+ * When the token ends: RFC 3339, UTC.
+ */
+expiresAt: string, 
+/**
+ * Who.
+ */
+user: User, };
+
+/**
  * What a producer shows or lets hear.
  */
 export type Source = "mic" | "camera" | "screen" | "screen-audio";
@@ -1394,6 +1484,15 @@ longestStreakDays: number,
 goalsDone: number, };
 
 /**
+ * `POST /api/me/administrator`
+ */
+export type TakeAdministrator = { 
+/**
+ * As the server printed it into its log.
+ */
+code: string, };
+
+/**
  * The clock of a room, at `serverTimeMs`.
  */
 export type Timer = { 
@@ -1537,6 +1636,43 @@ locked?: boolean,
  * What is allowed.
  */
 policy?: PolicyChange, };
+
+/**
+ * An account, to its owner.
+ */
+export type User = { 
+/**
+ * `u:` and the account's id.
+ */
+id: string, 
+/**
+ * Not there where only another site's login is used.
+ */
+email?: string, 
+/**
+ * In rooms from the next token on.
+ */
+displayName: string, 
+/**
+ * Whether this is an administrator.
+ */
+isAdmin: boolean, 
+/**
+ * IANA name, such as `Europe/Berlin`.
+ */
+timeZone: string, 
+/**
+ * Whether others see the time studied.
+ */
+onLeaderboard: boolean, 
+/**
+ * Days of the week that do not end a streak: bit 0 is Monday.
+ */
+restDays: number, 
+/**
+ * When it was made: RFC 3339, UTC.
+ */
+createdAt: string, };
 
 /**
  * Somebody came.
