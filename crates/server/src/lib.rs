@@ -7,6 +7,7 @@ pub mod config;
 mod db;
 mod error;
 mod http;
+mod operations;
 mod room;
 mod signal;
 
@@ -26,6 +27,8 @@ use config::Config;
 pub use db::OpenError;
 use db::{Database, Place};
 use http::auth::{Guests, Tokens};
+use operations::Operations;
+use operations::webhooks::Webhooks;
 use room::Registry;
 use signal::lobby::{self, Bell};
 
@@ -45,6 +48,7 @@ pub(crate) struct App {
     pub(crate) guests: Guests,
     pub(crate) workers: Arc<sfu::Workers>,
     pub(crate) bell: Arc<Bell>,
+    pub(crate) operations: Operations,
     /// Set once, when stopping begins.
     draining: AtomicBool,
 }
@@ -52,6 +56,11 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Nobody is let in from now on; whether that is new.
+    pub(crate) fn begin_draining(&self) -> bool {
+        !self.draining.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -104,7 +113,8 @@ impl Server {
             port: config.port,
             source,
         })?;
-        let bell = Arc::new(Bell::default());
+        let webhooks = Webhooks::start(config.operation.webhook.as_ref());
+        let bell = Arc::new(Bell::heard_by(webhooks.clone()));
         let rooms = Registry::seeded(&config, &workers, &bell);
         if config.jwt_secret.is_none() {
             info!("No STUDYHALL_JWT_SECRET is set: tokens are signed with a new secret and end with this process");
@@ -113,6 +123,7 @@ impl Server {
             tokens: Tokens::new(config.jwt_secret.as_ref()),
             guests: Guests::new(&config),
             draining: AtomicBool::new(false),
+            operations: Operations::new(&config, webhooks),
             config,
             db,
             rooms,
@@ -120,6 +131,7 @@ impl Server {
             bell,
         });
         signal::open(&app, &io);
+        operations::watch::start(&app);
         let router = http::router(Arc::clone(&app), socket_layer);
         let lobby = tokio::spawn(lobby::publish(Arc::clone(&app), io.clone()));
         Ok(Self { app, io, listener, router, lobby })
@@ -145,11 +157,11 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self { app, io, listener, router, lobby } = self;
         let (stop_listening, stopping) = watch::channel(false);
-        let connections = app.config.limits.connections;
+        let connections = app.operations.connections.clone();
         let serving = tokio::spawn(http::listen::serve(listener, router, connections, stopping));
         stop.await;
         info!("Stopping: telling clients to come back");
-        app.draining.store(true, Ordering::Relaxed);
+        app.begin_draining();
         let reconnect_in_ms = RECONNECT_IN.as_millis() as u64;
         lobby::drain(&io, reconnect_in_ms).await;
         for room in app.rooms.iter() {
@@ -163,6 +175,7 @@ impl Server {
         bounded("ending the connections", serving).await;
         let workers = Arc::clone(&app.workers);
         bounded("stopping the media workers", tokio::task::spawn_blocking(move || workers.close())).await;
+        app.operations.webhooks.finish().await;
         app.db.close().await;
         info!("Stopped");
     }

@@ -1,6 +1,7 @@
 //! Configuration: flags, environment and `.env`, checked before anything starts.
 
 mod env_file;
+mod operations;
 mod settings;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use operations::{LogFormat, Operation, Webhook};
 pub use settings::InvalidSetting;
 use settings::{Found, Sources};
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub trace_rooms: Vec<String>,
     /// What is logged.
     pub log: String,
+    /// What whoever operates the server can choose.
+    pub operation: Operation,
 }
 
 /// What nobody may exceed.
@@ -256,6 +260,7 @@ impl Config {
                 .find("STUDYHALL_TRACE_ROOM")
                 .list(room_id, "a comma-separated list of room ids such as study-room-1")?,
             log: sources.find("STUDYHALL_LOG").read(log_filter, "a filter such as info,sfu=debug")?,
+            operation: Operation::from_sources(sources)?,
         })
     }
 

@@ -9,17 +9,20 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::Peer;
+use crate::operations::Connections;
 
 /// How long the head of a request may take to come, and how long a connection may idle.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
@@ -74,10 +77,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    max_connections: u32,
+    connections: Connections,
     mut stop: watch::Receiver<bool>,
 ) {
-    let seats = Arc::new(Semaphore::new(max_connections as usize));
+    let seats = connections.free;
     loop {
         let accepted = async {
             // Waiting here leaves newcomers in the kernel's queue.
@@ -102,7 +105,7 @@ pub(crate) async fn serve(
     }
     drop(listener);
     // Once all seats are free again, all connections have ended.
-    if tokio::time::timeout(GRACE, seats.acquire_many(max_connections)).await.is_err() {
+    if tokio::time::timeout(GRACE, seats.acquire_many(connections.limit)).await.is_err() {
         debug!("some connections did not end in time");
     }
 }
@@ -113,8 +116,16 @@ async fn serve_one(stream: Counted, peer: IpAddr, router: Router, mut stop: watc
         debug!(%error, "TCP_NODELAY cannot be set");
     }
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        router.clone().oneshot(request.map(Body::new))
+        let router = router.clone();
+        async move {
+            if head_size(&request) > MAX_HEAD {
+                let mut refused = Response::new(Body::empty());
+                *refused.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                return Ok(refused);
+            }
+            request.extensions_mut().insert(Peer(peer));
+            router.oneshot(request.map(Body::new)).await
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -133,6 +144,13 @@ async fn serve_one(stream: Counted, peer: IpAddr, router: Router, mut stop: watc
     if let Err(error) = outcome {
         debug!(%error, "a connection broke");
     }
+}
+
+/// Bytes of a request's head, less what is the same for all. The limit of the buffer alone is not one: what comes in one read may be
+/// larger.
+fn head_size(request: &hyper::Request<Incoming>) -> usize {
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    request.uri().path_and_query().map_or(0, |path| path.as_str().len()) + fields.sum::<usize>()
 }
 
 /// Ready once serving is to stop.

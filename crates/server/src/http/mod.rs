@@ -1,11 +1,15 @@
 //! HTTP: the REST interface, health, and the embedded web client.
 
+mod admin;
 mod assets;
 pub(crate) mod auth;
+mod bearer;
 mod health;
 pub(crate) mod listen;
 pub(crate) mod messages;
+mod openapi;
 mod origin;
+mod request_id;
 mod rooms;
 
 use std::net::IpAddr;
@@ -47,6 +51,8 @@ pub(crate) fn router(app: Shared, socket_io: SocketIoLayer) -> Router {
         .merge(auth::router())
         .merge(rooms::router())
         .merge(health::router())
+        .merge(admin::router())
+        .merge(openapi::router())
         .method_not_allowed_fallback(method_not_allowed);
     Router::new()
         .merge(api)
@@ -57,6 +63,7 @@ pub(crate) fn router(app: Shared, socket_io: SocketIoLayer) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&app), origin::check))
         .layer(tower_http::timeout::RequestBodyTimeoutLayer::new(BODY_PATIENCE))
         .layer(middleware::from_fn(secure))
+        .layer(middleware::from_fn_with_state(app, request_id::give))
 }
 
 async fn method_not_allowed() -> Refusal {
