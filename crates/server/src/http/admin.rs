@@ -59,7 +59,7 @@ pub(crate) struct LiveRooms {
 #[utoipa::path(
     get, path = "/api/admin/rooms", tag = "admin", security(("admin" = [])),
     responses(
-        (status = 200, body = LiveRooms),
+        (status = 200, description = "They and their media", body = LiveRooms),
         Problems,
     )
 )]
@@ -76,6 +76,7 @@ pub(super) async fn rooms(State(app): State<Shared>, headers: HeaderMap) -> Resu
 #[into_params(parameter_in = Query)]
 pub(crate) struct ActsQuery {
     /// Where the page before ended.
+    #[param(pattern = "^[0-9]{1,19}-[0-9a-f]{32}$")]
     before: Option<String>,
     /// How many, 1 to 100.
     #[param(minimum = 1, maximum = 100)]
@@ -96,7 +97,7 @@ pub(crate) struct Acts {
 #[utoipa::path(
     get, path = "/api/admin/audit", tag = "admin", security(("admin" = [])), params(ActsQuery),
     responses(
-        (status = 200, body = Acts),
+        (status = 200, description = "One page", body = Acts),
         Problems,
     )
 )]
@@ -140,7 +141,7 @@ pub(crate) struct Draining {
 #[utoipa::path(
     post, path = "/api/admin/drain", tag = "admin", security(("admin" = [])),
     responses(
-        (status = 202, body = Draining),
+        (status = 202, description = "It drains", body = Draining),
         Problems,
     )
 )]

@@ -33,7 +33,7 @@ pub(crate) struct Health {
 }
 
 /// Whether the process runs.
-#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, description = "It runs", body = Health)))]
 pub(super) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
@@ -54,7 +54,7 @@ pub(super) async fn readyz(State(app): State<Shared>) -> Response {
 
 /// Figures for Prometheus, in the text format of OpenMetrics.
 #[utoipa::path(
-    get, path = "/metrics", tag = "operations", security(("metrics" = [])),
+    get, path = "/metrics", tag = "operations", security((), ("metrics" = [])),
     responses(
         (status = 200, description = "Figures", content_type = "application/openmetrics-text", body = String),
         super::openapi::Problems,

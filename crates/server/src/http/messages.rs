@@ -14,6 +14,7 @@ use crate::signal::messages::RoomInfo;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreateGuest {
     /// 1 to 50 characters.
+    #[schema(min_length = 1)]
     pub(crate) display_name: String,
 }
 

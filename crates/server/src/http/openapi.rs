@@ -175,6 +175,11 @@ mod tests {
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         for (path, method) in described() {
             let responses = document["paths"][&path][&method]["responses"].as_object().unwrap();
+            for (status, response) in responses {
+                // Required by OpenAPI 3.1 §4.8.17.
+                let is_told = response["description"].as_str().is_some_and(|text| !text.is_empty());
+                assert!(is_told, "{method} {path}: {status} has no description");
+            }
             let tells = path == "/healthz" || path == "/readyz" || responses.contains_key("default");
             assert!(tells, "{method} {path} lacks `Problems` among its responses");
         }

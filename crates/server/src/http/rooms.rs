@@ -23,6 +23,7 @@ pub(super) fn router() -> Router<Shared> {
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
     /// What the name, the topic or the id has to contain.
+    #[param(max_length = 80)]
     q: Option<String>,
     /// Where the page before ended.
     cursor: Option<String>,
@@ -60,7 +61,7 @@ pub(super) async fn list(
 
 /// One room.
 #[utoipa::path(
-    get, path = "/api/rooms/{id}", tag = "rooms", params(("id" = String, Path, description = "The room's id")),
+    get, path = "/api/rooms/{id}", tag = "rooms", params(("id" = String, Path, description = "The room's id", pattern = "^[a-z0-9-]{1,64}$")),
     responses((status = 200, description = "The room", body = RoomInfo), super::openapi::Problems)
 )]
 pub(super) async fn one(

@@ -44,7 +44,7 @@ impl Operations {
             metrics: Metrics::new(),
             ready: Ready::default(),
             webhooks,
-            connections: Connections::new(config.limits.connections),
+            connections: Connections::new(config.limits.connections, crate::http::listen::HEAD_PATIENCE),
             bounds: Bounds::from(&config.operation),
             measured: Mutex::default(),
         }
@@ -78,11 +78,13 @@ pub(crate) fn admit_to_room(app: &App, is_empty: bool) -> Result<(), Refusal> {
 pub(crate) struct Connections {
     pub(crate) limit: u32,
     pub(crate) free: Arc<Semaphore>,
+    /// How long the head of a request may take to come, and how long a connection may idle.
+    pub(crate) head_patience: Duration,
 }
 
 impl Connections {
-    fn new(limit: u32) -> Self {
-        Self { limit, free: Arc::new(Semaphore::new(limit as usize)) }
+    pub(crate) fn new(limit: u32, head_patience: Duration) -> Self {
+        Self { limit, free: Arc::new(Semaphore::new(limit as usize)), head_patience }
     }
 
     /// How many there are.

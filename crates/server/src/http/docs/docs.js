@@ -65,7 +65,8 @@ function operation(path, method, told) {
   made.append(head, element('p', [told.summary, told.description].filter(Boolean).join(' ')));
   if (told.security?.length) {
     const names = told.security.flatMap((one) => Object.keys(one)).join(', ');
-    made.append(element('p', `Bearer token: ${names}`));
+    const isOptional = told.security.some((one) => Object.keys(one).length === 0);
+    made.append(element('p', `Bearer token${isOptional ? ', where one is set' : ''}: ${names}`));
   }
   if (told.parameters?.length) {
     const rows = told.parameters.map((one) => [one.name, one.in, typeOf(one.schema), one.description]);

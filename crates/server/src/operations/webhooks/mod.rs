@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::clock::{now_ms, rfc3339};
 use crate::config::Webhook;
@@ -201,6 +201,12 @@ async fn deliver(inner: std::sync::Weak<Inner>, lane: usize, receiver: Arc<Recei
             sending::Outcome::Taken => &counts.delivered,
             sending::Outcome::Refused => &counts.refused,
             sending::Outcome::Failed => {
+                if failures == 0 {
+                    warn!(
+                        waiting = all.lanes[lane].lock().len(),
+                        "the receiver of webhooks takes nothing now; events wait"
+                    );
+                }
                 counts.failed.fetch_add(1, Ordering::Relaxed);
                 drop(all);
                 tokio::time::sleep(sending::wait(failures, rand::random())).await;
@@ -208,6 +214,9 @@ async fn deliver(inner: std::sync::Weak<Inner>, lane: usize, receiver: Arc<Recei
                 continue;
             }
         };
+        if failures > 0 {
+            info!("the receiver of webhooks answers again");
+        }
         failures = 0;
         count.fetch_add(1, Ordering::Relaxed);
         all.lanes[lane].done(&event);

@@ -62,6 +62,7 @@ impl Receiver {
         match request.send().await {
             Ok(response) => {
                 let outcome = meaning(response.status());
+                debug!(status = response.status().as_u16(), event = id, ?outcome, "the receiver of webhooks answered");
                 if outcome == Outcome::Refused {
                     warn!(status = response.status().as_u16(), event = id, "the receiver of webhooks refuses an event");
                 }
