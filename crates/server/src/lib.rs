@@ -7,6 +7,7 @@ pub mod config;
 mod db;
 mod error;
 mod http;
+mod operations;
 mod people;
 mod room;
 mod signal;
@@ -26,6 +27,8 @@ use tracing::{info, warn};
 use config::Config;
 pub use db::OpenError;
 use db::{Database, Place};
+use operations::Operations;
+use operations::webhooks::Webhooks;
 pub use people::KeyError;
 use people::{Doors, Oidc, Tokens};
 use room::{Registry, Studies};
@@ -49,6 +52,7 @@ pub(crate) struct App {
     pub(crate) workers: Arc<sfu::Workers>,
     pub(crate) bell: Arc<Bell>,
     pub(crate) studies: Arc<Studies>,
+    pub(crate) operations: Operations,
     /// Set once, when stopping begins.
     draining: AtomicBool,
 }
@@ -56,6 +60,11 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Nobody is let in from now on; whether that is new.
+    pub(crate) fn begin_draining(&self) -> bool {
+        !self.draining.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -119,7 +128,8 @@ impl Server {
             port: config.port,
             source,
         })?;
-        let bell = Arc::new(Bell::default());
+        let webhooks = Webhooks::start(config.operation.webhook.as_ref());
+        let bell = Arc::new(Bell::heard_by(webhooks.clone()));
         let studies = Arc::new(Studies::new(db.later().clone()));
         let rooms = Registry::seeded(&config, &workers, &bell, &studies);
         rooms.restore_clocks(&db).await.map_err(OpenError::Unreachable)?;
@@ -129,6 +139,7 @@ impl Server {
             doors: Doors::new(&config),
             oidc,
             draining: AtomicBool::new(false),
+            operations: Operations::new(&config, webhooks),
             config,
             db,
             rooms,
@@ -137,6 +148,7 @@ impl Server {
             studies,
         });
         signal::open(&app, &io);
+        operations::watch::start(&app);
         let router = http::router(Arc::clone(&app), socket_layer);
         let lobby = tokio::spawn(lobby::publish(Arc::clone(&app), io.clone()));
         let studies = Arc::clone(&app.studies);
@@ -175,11 +187,11 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self { app, io, listener, router, lobby, storing, upkeep } = self;
         let (stop_listening, stopping) = watch::channel(false);
-        let connections = app.config.limits.connections;
+        let connections = app.operations.connections.clone();
         let serving = tokio::spawn(http::listen::serve(listener, router, connections, stopping));
         stop.await;
         info!("Stopping: telling clients to come back");
-        app.draining.store(true, Ordering::Relaxed);
+        app.begin_draining();
         let reconnect_in_ms = RECONNECT_IN.as_millis() as u64;
         lobby::drain(&io, reconnect_in_ms).await;
         for room in app.rooms.iter() {
@@ -196,6 +208,7 @@ impl Server {
         bounded("stopping the media workers", tokio::task::spawn_blocking(move || workers.close())).await;
         storing.abort();
         app.studies.finish();
+        app.operations.webhooks.finish().await;
         app.db.close().await;
         info!("Stopped");
     }

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::{env, fs, io};
 
 use server::Server;
-use server::config::{Config, LoadError, Loaded};
+use server::config::{Config, LoadError, Loaded, LogFormat};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn start(Loaded { config, notes }: Loaded) -> ExitCode {
-    open_log(&config.log);
+    open_log(&config.log, config.operation.log_format);
     for note in notes {
         warn!("{note}");
     }
@@ -95,13 +96,15 @@ fn page_host(host: &str) -> String {
     }
 }
 
-fn open_log(filter: &str) {
+fn open_log(filter: &str, format: LogFormat) {
     let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new());
     let is_colourful = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_ansi(is_colourful).with_target(false))
-        .with(filter)
-        .init();
+    let lines = tracing_subscriber::fmt::layer().with_target(false);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(is_colourful).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+    };
+    tracing_subscriber::registry().with(lines).with(filter).init();
 }
 
 /// Each connection is an open file; many systems allow only 1,024 unless they are asked for more.

@@ -18,6 +18,7 @@ use crate::router::Router;
 use crate::speaker::{AudioLevelOptions, AudioLevels};
 use crate::stats::{ConsumerStats, Drops, ProducerStats, TransportStats};
 use crate::table::Key;
+use crate::totals::Totals;
 use crate::trace::{TraceEvent, TraceKinds, TraceTarget, Traced};
 use crate::transport::{Credentials, RemoteDtls, WebRtcTransport};
 
@@ -195,6 +196,8 @@ pub enum Command {
     Trace { target: TraceTarget, kinds: TraceKinds },
     /// What the worker dropped so far.
     Drops,
+    /// Figures of the whole worker.
+    Totals,
     /// Figures of a transport.
     TransportStats { transport: Key<WebRtcTransport> },
     /// Figures of a producer.
@@ -220,6 +223,8 @@ pub enum Reply {
     Consumers(Vec<Result<(Key<Consumer>, bool), CommandError>>),
     /// What the worker dropped so far.
     Drops(Drops),
+    /// Figures of the whole worker.
+    Totals(Box<Totals>),
     /// Figures of a transport.
     TransportStats(Box<TransportStats>),
     /// Figures of a producer.

@@ -20,6 +20,7 @@ mod speaker;
 mod stats;
 mod table;
 mod timers;
+mod totals;
 mod trace;
 mod transport;
 mod worker;
@@ -43,6 +44,7 @@ pub use router::Router;
 pub use speaker::{AudioLevelOptions, AudioLevels, MAX_AUDIO_LEVELS};
 pub use stats::{ConsumerStats, Drops, DtlsState, FlowStats, IceState, ProducerStats, StreamStats, TransportStats};
 pub use table::Key;
+pub use totals::{Counts, ESTIMATE_CLASSES, Totals};
 pub use trace::{Direction, EstimateReason, TraceEvent, TraceKinds, TraceTarget, Traced};
 pub use transport::{
     Credentials, DtlsRole, FingerprintHash, MAX_CONSUMERS, MAX_PRODUCERS, RemoteDtls, WebRtcTransport,

@@ -63,6 +63,11 @@ impl<const KINDS: usize> Traffic<KINDS> {
         self.bytes[kind] += bytes as u64;
     }
 
+    /// Packets and bytes of one kind.
+    pub(crate) fn sum(&self, kind: usize) -> (u64, u64) {
+        (self.packets[kind], self.bytes[kind])
+    }
+
     /// Notes the sums; to be called with every report.
     pub(crate) fn note(&mut self, now: Instant) {
         self.rates.note(now, self.bytes);

@@ -25,6 +25,7 @@ use crate::router::{MAX_WAITING, Router, Waiting};
 use crate::stats::{Drops, DtlsState};
 use crate::table::{Key, Table};
 use crate::timers::Timers;
+use crate::totals::Counts;
 use crate::trace::{TraceEvent, TraceKinds};
 use crate::transport::{
     Checked, Credentials, DtlsEvent, DtlsSession, DtlsShared, Ice, Part, RemoteDtls, WebRtcTransport,
@@ -80,6 +81,8 @@ pub struct Worker {
     pub(crate) claims: Vec<Claim<Key<Consumer>>>,
     pub(crate) events: Events,
     pub(crate) drops: Drops,
+    /// What closed objects counted.
+    pub(crate) retired: Counts,
     /// Packets that arrived in this turn, and when the turn began.
     pub(crate) waiting: Vec<Waiting>,
     turn_at: Instant,
@@ -131,6 +134,7 @@ impl Worker {
             bitrate_limits: settings.bitrate_limits,
             events: Events::default(),
             drops: Drops::default(),
+            retired: Counts::default(),
             waiting: Vec::with_capacity(MAX_WAITING),
             turn_at: settings.now,
             key_frames: Vec::with_capacity(64),
@@ -434,6 +438,7 @@ impl Worker {
             }
             Command::Trace { target, kinds } => self.trace(target, kinds)?,
             Command::Drops => Reply::Drops(self.drops),
+            Command::Totals => Reply::Totals(Box::new(self.totals())),
             Command::TransportStats { transport } => self.transport_stats(now, transport)?,
             Command::ProducerStats { producer } => self.producer_stats(now, producer)?,
             Command::ConsumerStats { consumer } => self.consumer_stats(now, consumer)?,
@@ -627,6 +632,7 @@ impl Worker {
             self.close_consumer(consumer, false);
         }
         let Some(transport) = self.transports.remove(key) else { return };
+        self.retire_transport(&transport);
         for path in transport.ice.paths() {
             if self.by_path.get(&path) == Some(&key) {
                 self.by_path.remove(&path);
@@ -650,6 +656,7 @@ impl Worker {
 
     fn close_producer(&mut self, key: Key<Producer>, announce: bool) {
         let Some(producer) = self.producers.remove(key) else { return };
+        self.retire_producer(&producer);
         if let (Some(mic), Some(router)) = (producer.microphone, self.routers.get_mut(producer.router)) {
             router.speakers.remove(mic);
         }
@@ -663,6 +670,7 @@ impl Worker {
 
     fn close_consumer(&mut self, key: Key<Consumer>, announce: bool) {
         let Some(consumer) = self.consumers.remove(key) else { return };
+        self.retire_consumer(&consumer);
         if announce && let Some(router) = self.routers.get(consumer.router) {
             self.events.push(router.id, EventKind::ConsumerClosed(consumer.id));
         }

@@ -9,6 +9,7 @@ mod consumer;
 mod error;
 mod id;
 mod link;
+mod operation;
 mod producer;
 mod router;
 mod stats;
@@ -20,11 +21,12 @@ mod workers;
 pub use consumer::Consumer;
 pub use error::{ConnectError, ConsumeError, ProduceError, StartError, WorkerError};
 pub use id::{ConsumerId, ProducerId, RouterId, TransportId};
+pub use operation::{ProbeError, WorkerFigures};
 pub use producer::{Encoding, Producer, can_consume};
 pub use router::{Router, RouterEvent, RouterEvents, WebRtcTransportOptions};
 pub use sfu_core::{
-    AudioLevelOptions, Bandwidth, BandwidthState, BitrateLimits, CloseReason, CommandError, ConnectionQuality,
-    Direction, Drops, EstimateReason, Layer, LayersReason, TraceEvent, TraceKinds,
+    AudioLevelOptions, Bandwidth, BandwidthState, BitrateLimits, CloseReason, CommandError, ConnectionQuality, Counts,
+    Direction, Drops, ESTIMATE_CLASSES, EstimateReason, Layer, LayersReason, Totals, TraceEvent, TraceKinds,
 };
 pub use trace::Traced;
 pub use transport::{ConsumerOptions, ProducerOptions, Tile, WebRtcTransport};

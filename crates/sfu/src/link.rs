@@ -158,6 +158,11 @@ impl Link {
         self.shared.load.load(Ordering::Relaxed)
     }
 
+    /// Commands that wait for the worker.
+    pub(crate) fn waiting(&self) -> usize {
+        self.commands.max_capacity() - self.commands.capacity()
+    }
+
     /// Asks, and waits for the answer. The guard closes what was made unless it is kept.
     pub(crate) async fn ask(
         &self,

@@ -1,6 +1,8 @@
 //! The loop of one worker thread: commands, datagrams and time in, datagrams and events out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use net::{Inbox, Outgoing, Poller, Sender, UdpSocket};
@@ -10,6 +12,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use crate::link::{Answer, Incarnation, Inlet, Load, Request, Undo};
+use crate::operation;
 use crate::router::{MAX_EVENTS, RouterEvent};
 
 /// Datagrams taken from one socket in one turn.
@@ -39,6 +42,8 @@ pub(crate) struct Start {
     pub(crate) certificate: DtlsCertificate,
     pub(crate) consent_timeout: Duration,
     pub(crate) bitrate_limits: BitrateLimits,
+    /// Where the system tells of this thread, once it runs.
+    pub(crate) folder: Arc<OnceLock<Option<PathBuf>>>,
 }
 
 /// Who is told of the events of one router.
@@ -56,6 +61,7 @@ enum End {
 /// Runs a worker until it is stopped. A panic ends the worker's objects, not the thread: the next
 /// incarnation takes over the sockets.
 pub(crate) fn run(start: Start) {
+    start.folder.get_or_init(operation::this_thread);
     let mut thread = Thread {
         index: start.index,
         sockets: start.sockets,

@@ -1,7 +1,8 @@
 //! The pool of workers: started once, rooms go to the least loaded one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -41,14 +42,18 @@ pub struct Settings {
     pub bitrate_limits: BitrateLimits,
 }
 
-struct Slot {
-    link: Link,
+pub(crate) struct Slot {
+    pub(crate) link: Link,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Where its first socket listens.
+    pub(crate) address: SocketAddr,
+    /// Where the system tells of its thread, once that runs.
+    pub(crate) folder: Arc<OnceLock<Option<PathBuf>>>,
 }
 
 /// Every worker of this process.
 pub struct Workers {
-    slots: Vec<Slot>,
+    pub(crate) slots: Vec<Slot>,
     candidates: Arc<Candidates>,
     fingerprints: Arc<[DtlsFingerprint]>,
 }
@@ -96,6 +101,7 @@ impl Workers {
                 poller.add(socket, token)?;
             }
             let (link, inlet) = link(poller.waker());
+            let folder = Arc::new(OnceLock::new());
             let start = Start {
                 index,
                 sockets,
@@ -104,10 +110,12 @@ impl Workers {
                 certificate: certificate.clone(),
                 consent_timeout: settings.consent_timeout,
                 bitrate_limits: settings.bitrate_limits,
+                folder: Arc::clone(&folder),
             };
             let thread =
                 std::thread::Builder::new().name(format!("media-{index}")).spawn(move || thread::run(start))?;
-            workers.slots.push(Slot { link, thread: Mutex::new(Some(thread)) });
+            let address = SocketAddr::new(listen[0].0, port);
+            workers.slots.push(Slot { link, thread: Mutex::new(Some(thread)), address, folder });
             info!("Media worker {}/{} created (UDP port {port})", index + 1, settings.workers);
         }
         if let Some(size) = small_buffer.filter(|size| *size < SMALL_SOCKET_BUFFER) {
@@ -149,13 +157,14 @@ impl Workers {
     /// # Errors
     /// When the worker was stopped or failed just now.
     pub async fn create_router(&self) -> Result<(Router, RouterEvents), WorkerError> {
-        let (index, slot) = self
-            .slots
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, slot)| slot.link.load())
-            .expect("start() refuses to start no workers");
-        slot.link.expect_load();
+        let index = self.least_loaded();
+        self.slots[index].link.expect_load();
+        self.router_on(index).await
+    }
+
+    /// Makes a router on this worker.
+    pub(crate) async fn router_on(&self, index: usize) -> Result<(Router, RouterEvents), WorkerError> {
+        let slot = self.slots.get(index).ok_or(WorkerError::Stopped)?;
         Router::create(WorkerFacts {
             index,
             link: slot.link.clone(),

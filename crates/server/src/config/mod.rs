@@ -2,6 +2,7 @@
 
 mod env_file;
 mod oidc;
+mod operations;
 mod settings;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use oidc::Oidc;
+pub use operations::{LogFormat, Operation, Webhook};
 pub use settings::InvalidSetting;
 use settings::{Found, Sources};
 
@@ -61,6 +63,8 @@ pub struct Config {
     pub trace_rooms: Vec<String>,
     /// What is logged.
     pub log: String,
+    /// What whoever operates the server can choose.
+    pub operation: Operation,
 }
 
 /// What nobody may exceed.
@@ -263,6 +267,7 @@ impl Config {
                 .find("STUDYHALL_TRACE_ROOM")
                 .list(room_id, "a comma-separated list of room ids such as study-room-1")?,
             log: sources.find("STUDYHALL_LOG").read(log_filter, "a filter such as info,sfu=debug")?,
+            operation: Operation::from_sources(sources)?,
         })
     }
 

@@ -96,6 +96,12 @@ const PUBLIC: &[Setting] = settings![
         "Rooms whose media are traced into the log, by their ids with commas between, such as study-room-1";
     "log", "STUDYHALL_LOG", Some("RUST_LOG"), "FILTER", "info",
         "What is logged: error, warn, info, debug, trace, or per module as in info,sfu=debug";
+    "log-format", "STUDYHALL_LOG_FORMAT", None, "FORMAT", "text",
+        "How it is written: text, or json with one object a line";
+    "max-worker-load", "STUDYHALL_MAX_WORKER_LOAD", None, "PERCENT", "90",
+        "Share of a CPU core from which on a media worker opens no more rooms; 0 means never";
+    "max-memory-mb", "STUDYHALL_MAX_MEMORY_MB", None, "MIB", "0",
+        "Memory of this process from which on no more rooms are opened; 0 means never";
 ];
 
 /// What must not stand in a process list.
@@ -123,6 +129,38 @@ const SECRETS: &[Setting] = &[
         value: "URL",
         default: "",
         help: "A PostgreSQL database, as in postgres://user:password@host/name; empty means a file in the data directory",
+    },
+    Setting {
+        flag: None,
+        ours: "STUDYHALL_METRICS_TOKEN",
+        theirs: None,
+        value: "SECRET",
+        default: "",
+        help: "Bearer token that lets in to /metrics, at least 32 characters; empty means only from this machine",
+    },
+    Setting {
+        flag: None,
+        ours: "STUDYHALL_ADMIN_TOKEN",
+        theirs: None,
+        value: "SECRET",
+        default: "",
+        help: "Bearer token that lets in to /api/admin, at least 32 characters; empty means that none does",
+    },
+    Setting {
+        flag: None,
+        ours: "STUDYHALL_WEBHOOK_URL",
+        theirs: None,
+        value: "URL",
+        default: "",
+        help: "Is told by POST when rooms start and end and people come and go; empty means nobody is",
+    },
+    Setting {
+        flag: None,
+        ours: "STUDYHALL_WEBHOOK_SECRET",
+        theirs: None,
+        value: "SECRET",
+        default: "",
+        help: "Signs what it is told, at least 32 characters",
     },
 ];
 

@@ -304,3 +304,27 @@ fn numbers_out_of_their_range_are_refused_with_the_range() {
         assert!(load(&[], &[("STUDYHALL_CONSENT_TIMEOUT", value)], "").is_ok());
     }
 }
+
+#[test]
+fn what_an_operator_chooses_is_checked() {
+    let usual = load(&[], &[], "").unwrap().config.operation;
+    assert_eq!((usual.max_worker_load, usual.max_memory_mb), (90, 0));
+    assert!(usual.metrics_token.is_none() && usual.admin_token.is_none() && usual.webhook.is_none());
+    let json = load(&["--log-format", "json"], &[], "").unwrap().config.operation.log_format;
+    assert_eq!(json, super::LogFormat::Json);
+    let secret = "x".repeat(32);
+    let url = ("STUDYHALL_WEBHOOK_URL", "https://user:pass@example.org/hook");
+    let set = load(&[], &[url, ("STUDYHALL_WEBHOOK_SECRET", &secret)], "").unwrap().config.operation;
+    assert_eq!(set.webhook.unwrap().url.reveal(), url.1);
+    for (environment, part) in [
+        (&[("STUDYHALL_LOG_FORMAT", "xml")][..], "text or json"),
+        (&[("STUDYHALL_MAX_WORKER_LOAD", "101")], "from 0 to 100"),
+        (&[("STUDYHALL_METRICS_TOKEN", "short")], "at least 32"),
+        (&[("STUDYHALL_ADMIN_TOKEN", "short")], "at least 32"),
+        (&[("STUDYHALL_WEBHOOK_URL", "ftp://example.org"), ("STUDYHALL_WEBHOOK_SECRET", &secret)], "https://"),
+        (&[url], "STUDYHALL_WEBHOOK_SECRET"),
+    ] {
+        let refused = refusal(environment);
+        assert!(refused.contains(part) && !refused.contains("user:pass"), "{refused}");
+    }
+}

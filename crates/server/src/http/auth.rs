@@ -29,7 +29,12 @@ pub(super) fn router() -> Router<Shared> {
         .route("/api/auth/logout", post(logout))
 }
 
-async fn create_guest(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
+/// Lets somebody in under a name, without an account.
+#[utoipa::path(
+    post, path = "/api/guests", tag = "accounts", request_body = CreateGuest,
+    responses((status = 201, description = "Their token", body = Guest), super::openapi::Problems)
+)]
+pub(super) async fn create_guest(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     app.doors.guest(client_address(&request, &app.config.trusted_proxies))?;
     let body: CreateGuest = read_json(request).await?;
     let name = people::display_name(&body.display_name, app.config.limits.display_name)?;

@@ -9,20 +9,23 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::Peer;
+use crate::operations::Connections;
 
 /// How long the head of a request may take to come, and how long a connection may idle.
-const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 /// Largest head of a request.
 const MAX_HEAD: usize = 32 * 1024;
 /// Connections that the kernel keeps until they are accepted.
@@ -74,10 +77,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    max_connections: u32,
+    connections: Connections,
     mut stop: watch::Receiver<bool>,
 ) {
-    let seats = Arc::new(Semaphore::new(max_connections as usize));
+    let Connections { limit, free: seats, head_patience } = connections;
     loop {
         let accepted = async {
             // Waiting here leaves newcomers in the kernel's queue.
@@ -98,27 +101,40 @@ pub(crate) async fn serve(
         };
         let Ok(seat) = seat else { break };
         let stream = Counted { stream, _seat: seat };
-        tokio::spawn(serve_one(stream, peer.ip().to_canonical(), router.clone(), stop.clone()));
+        tokio::spawn(serve_one((stream, peer.ip().to_canonical()), router.clone(), head_patience, stop.clone()));
     }
     drop(listener);
     // Once all seats are free again, all connections have ended.
-    if tokio::time::timeout(GRACE, seats.acquire_many(max_connections)).await.is_err() {
+    if tokio::time::timeout(GRACE, seats.acquire_many(limit)).await.is_err() {
         debug!("some connections did not end in time");
     }
 }
 
-async fn serve_one(stream: Counted, peer: IpAddr, router: Router, mut stop: watch::Receiver<bool>) {
+async fn serve_one(
+    (stream, peer): (Counted, IpAddr),
+    router: Router,
+    head_patience: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
     // Without this the second of two small packets waits for the acknowledgement of the first, 40 ms.
     if let Err(error) = stream.stream.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY cannot be set");
     }
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        router.clone().oneshot(request.map(Body::new))
+        let router = router.clone();
+        async move {
+            if head_size(&request) > MAX_HEAD {
+                let mut refused = Response::new(Body::empty());
+                *refused.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                return Ok(refused);
+            }
+            request.extensions_mut().insert(Peer(peer));
+            router.oneshot(request.map(Body::new)).await
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
+        .header_read_timeout(head_patience)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
@@ -133,6 +149,13 @@ async fn serve_one(stream: Counted, peer: IpAddr, router: Router, mut stop: watc
     if let Err(error) = outcome {
         debug!(%error, "a connection broke");
     }
+}
+
+/// Bytes of a request's head, less what is the same for all. The limit of the buffer alone is not one: what comes in one read may be
+/// larger.
+fn head_size(request: &hyper::Request<Incoming>) -> usize {
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    request.uri().path_and_query().map_or(0, |path| path.as_str().len()) + fields.sum::<usize>()
 }
 
 /// Ready once serving is to stop.
@@ -176,5 +199,35 @@ impl AsyncWrite for Counted {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// However long this takes on a busy machine, it is no mistake.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn a_head_that_does_not_come_ends_the_connection() {
+        let listener = bind("127.0.0.1", 0).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = Connections::new(10, Duration::from_millis(50));
+        let (stop, stopping) = watch::channel(false);
+        let serving = tokio::spawn(serve(listener, Router::new(), connections.clone(), stopping));
+        for begun in ["", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nhost: x\r\nx-slow: 1"] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(begun.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+            assert!(ended.is_ok(), "{begun:?} is waited for");
+            assert!(!answer.starts_with(b"HTTP/1.1 2"), "{begun:?}");
+        }
+        stop.send(true).unwrap();
+        serving.await.unwrap();
+        assert_eq!(connections.open(), 0, "every seat is free again");
     }
 }

@@ -9,16 +9,17 @@ use ts_rs::TS;
 use crate::signal::messages::RoomInfo;
 
 /// `POST /api/guests`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreateGuest {
     /// 1 to 50 characters.
+    #[schema(min_length = 1)]
     pub(crate) display_name: String,
 }
 
 /// Answer to `POST /api/guests`.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Guest {
@@ -39,7 +40,7 @@ impl fmt::Debug for Guest {
 }
 
 /// Answer to `GET /api/rooms`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 pub(crate) struct RoomList {
@@ -51,7 +52,7 @@ pub(crate) struct RoomList {
 }
 
 /// A refused HTTP request (RFC 9457).
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]

@@ -1,7 +1,9 @@
 //! HTTP: the REST interface, health, and the embedded web client.
 
+mod admin;
 mod assets;
 mod auth;
+mod bearer;
 mod cookies;
 mod health;
 pub(crate) mod identity;
@@ -9,7 +11,9 @@ pub(crate) mod listen;
 mod me;
 pub(crate) mod messages;
 mod oidc;
+mod openapi;
 mod origin;
+mod request_id;
 mod rooms;
 mod study;
 mod study_export;
@@ -58,6 +62,8 @@ pub(crate) fn router(app: Shared, socket_io: SocketIoLayer) -> Router {
         .merge(rooms::router())
         .merge(study::router())
         .merge(health::router())
+        .merge(admin::router())
+        .merge(openapi::router())
         .method_not_allowed_fallback(method_not_allowed);
     Router::new()
         .merge(api)
@@ -68,6 +74,7 @@ pub(crate) fn router(app: Shared, socket_io: SocketIoLayer) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&app), origin::check))
         .layer(tower_http::timeout::RequestBodyTimeoutLayer::new(BODY_PATIENCE))
         .layer(middleware::from_fn(secure))
+        .layer(middleware::from_fn_with_state(app, request_id::give))
 }
 
 async fn method_not_allowed() -> Refusal {

@@ -19,15 +19,22 @@ pub(super) fn router() -> Router<Shared> {
     Router::new().route("/api/rooms", get(list)).route("/api/rooms/{id}", get(one))
 }
 
-#[derive(Debug, Deserialize)]
-struct ListQuery {
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
     /// What the name, the topic or the id has to contain.
+    #[param(max_length = 80)]
     q: Option<String>,
     /// Where the page before ended.
     cursor: Option<String>,
 }
 
-async fn list(
+/// The public rooms, page by page.
+#[utoipa::path(
+    get, path = "/api/rooms", tag = "rooms", params(ListQuery),
+    responses((status = 200, description = "One page", body = RoomList), super::openapi::Problems)
+)]
+pub(super) async fn list(
     State(app): State<Shared>,
     query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<RoomList>, Refusal> {
@@ -52,7 +59,12 @@ async fn list(
     Ok(Json(RoomList { rooms, next }))
 }
 
-async fn one(
+/// One room.
+#[utoipa::path(
+    get, path = "/api/rooms/{id}", tag = "rooms", params(("id" = String, Path, description = "The room's id", pattern = "^[a-z0-9-]{1,64}$")),
+    responses((status = 200, description = "The room", body = RoomInfo), super::openapi::Problems)
+)]
+pub(super) async fn one(
     State(app): State<Shared>,
     id: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<RoomInfo>, Refusal> {

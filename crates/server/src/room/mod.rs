@@ -5,6 +5,7 @@
 
 mod clock;
 mod follow;
+mod live;
 mod media;
 mod registry;
 mod seat;
@@ -25,6 +26,7 @@ use sfu::{
 use tracing::{info, warn};
 
 pub(crate) use clock::Command;
+pub(crate) use live::LiveRoom;
 pub(crate) use media::{Counts, Shown, TransportViewport};
 pub(crate) use registry::{Registry, is_room_id};
 pub(crate) use seat::{Outlet, Seat};
@@ -128,6 +130,8 @@ impl Room {
         })?;
         inner.seats.insert(id.clone(), SeatEntry::default());
         self.studies.seat_taken(person, &self.id, &id);
+        // Told under the lock, so in the order in which it happened.
+        self.bell.came(&self.id, &id.to_string(), inner.seats.len() as u32);
         drop(inner);
         self.bell.ring(&self.id);
         Ok(Seat::new(Arc::clone(self), id))
@@ -156,6 +160,7 @@ impl Room {
             }
         }
         inner.emit(self, effects);
+        self.bell.went(&self.id, &id.to_string(), inner.seats.len() as u32, reason);
         // An empty room needs no router; the next one to come gets one on the least loaded worker.
         let router = if inner.seats.is_empty() { inner.router.take() } else { None };
         drop(inner);
@@ -345,7 +350,7 @@ impl Room {
         if !is_lost {
             return;
         }
-        info!(room = self.id, "a participant's media connection is lost");
+        info!(room = self.id, participant = %id, "a participant's media connection is lost");
         if let Some(outlet) = &outlet {
             let message = "The media connection was lost.";
             outlet.emit(&RoomEvent::Error(error_event("MEDIA_LOST", message, None)));
@@ -562,7 +567,7 @@ impl Inner {
         }
         for id in stuck {
             if let Some(outlet) = self.seats.get(&id).and_then(|entry| entry.outlet.clone()) {
-                warn!(room = room.id, "a client does not take its events and is let go");
+                warn!(room = room.id, participant = %id, "a client does not take its events and is let go");
                 outlet.disconnect();
             }
         }

@@ -10,21 +10,46 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use super::limits::ParticipantRates;
-use super::messages::{LobbyEvent, LobbyState, RoomOccupancy, ServerDraining};
+use super::messages::{LeaveReason, LobbyEvent, LobbyState, RoomOccupancy, ServerDraining};
 use crate::App;
 use crate::error::{Code, Refusal};
+use crate::operations::metrics::Counted;
+use crate::operations::webhooks::Webhooks;
 
 /// However many come and go, nobody hears of a room more often than this.
 const MIN_GAP: Duration = Duration::from_millis(100);
 
-/// Rings when somebody takes a seat or gives it back.
+/// Rings when somebody takes a seat or gives it back: the lobby hears that a room changed, the receiver of webhooks who came and
+/// went.
 #[derive(Default)]
 pub(crate) struct Bell {
+    webhooks: Webhooks,
     changed: Mutex<BTreeSet<String>>,
     notify: Notify,
 }
 
 impl Bell {
+    /// One that these webhooks hear too.
+    pub(crate) fn heard_by(webhooks: Webhooks) -> Self {
+        Self { webhooks, ..Self::default() }
+    }
+
+    /// Somebody took a seat; how many are taken now.
+    pub(crate) fn came(&self, room_id: &str, participant_id: &str, occupancy: u32) {
+        if occupancy == 1 {
+            self.webhooks.room_started(room_id);
+        }
+        self.webhooks.participant_joined(room_id, participant_id, occupancy);
+    }
+
+    /// Somebody gave their seat back; how many are taken now.
+    pub(crate) fn went(&self, room_id: &str, participant_id: &str, occupancy: u32, reason: LeaveReason) {
+        self.webhooks.participant_left(room_id, participant_id, occupancy, reason);
+        if occupancy == 0 {
+            self.webhooks.room_ended(room_id);
+        }
+    }
+
     /// The occupancy of this room changed.
     pub(crate) fn ring(&self, room_id: &str) {
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,6 +78,7 @@ pub(super) fn open(app: &Arc<App>, io: &SocketIo) {
 }
 
 fn greet(app: &Arc<App>, socket: &SocketRef) {
+    socket.extensions.insert(Counted::one(&app.operations.metrics.lobby_sockets));
     emit(socket, &LobbyEvent::LobbyState(LobbyState { rooms: app.rooms.list() }));
     let rates = ParticipantRates::new(Instant::now(), &app.config.limits);
     let rates = Arc::new(Mutex::new(rates));

@@ -27,11 +27,12 @@ use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::{DisconnectReason, Socket};
 use socketioxide::{ParserConfig, SocketIo};
 use tokio::sync::mpsc;
-use tracing::debug;
+use tracing::{Instrument as _, debug, info_span};
 
 use crate::App;
 use crate::config::Limits;
 use crate::error::{Code, Refusal};
+use crate::operations::metrics::Counted;
 use crate::room::Seat;
 use limits::{Bucket, ParticipantRates, Rate};
 use media::Caller;
@@ -107,9 +108,11 @@ pub(crate) async fn with_join_rate(mut request: HttpRequest<Body>, next: Next) -
 /// Before the namespace is open: who, which room, and a seat in it.
 fn take_seat(app: &App, socket: &SocketRef, auth: Option<RoomAuth>) -> Result<(), Refusal> {
     if let Some(rate) = socket.req_parts().extensions.get::<JoinRate>() {
-        rate.take().inspect_err(|refusal| refusal.log("join"))?;
+        rate.take().inspect_err(|refusal| note_refused(app, refusal))?;
     }
-    let seat = check(app, auth).inspect_err(|refusal| refusal.log("join"))?;
+    let seat = check(app, auth).inspect_err(|refusal| note_refused(app, refusal))?;
+    app.operations.metrics.joins.inc();
+    socket.extensions.insert(Counted::one(&app.operations.metrics.room_sockets));
     // Should the connection end before the namespace is open, dropping the socket gives the seat back.
     let leaver = seat.clone();
     socket.on_disconnect(move |reason: DisconnectReason| async move { leaver.leave(leave_reason(reason)) });
@@ -126,6 +129,11 @@ fn take_seat(app: &App, socket: &SocketRef, auth: Option<RoomAuth>) -> Result<()
     Ok(())
 }
 
+fn note_refused(app: &App, refusal: &Refusal) {
+    app.operations.metrics.join_refused(refusal.code);
+    refusal.log("join");
+}
+
 /// The requests of a participant, until somebody answers them.
 #[derive(Clone)]
 struct Requests(Arc<Mutex<Option<mpsc::Receiver<Request>>>>);
@@ -137,7 +145,9 @@ fn check(app: &App, auth: Option<RoomAuth>) -> Result<Seat, Refusal> {
     let auth = auth
         .ok_or_else(|| Refusal::bad_request("auth: open this namespace with { token, roomId }, both of them text."))?;
     let person = app.tokens.verify(&auth.token)?;
-    app.rooms.find(&auth.room_id)?.take_seat(&person.id, person.display_name)
+    let room = app.rooms.find(&auth.room_id)?;
+    crate::operations::admit_to_room(app, room.info().occupancy == 0)?;
+    room.take_seat(&person.id, person.display_name)
 }
 
 fn leave_reason(reason: DisconnectReason) -> LeaveReason {
@@ -154,7 +164,9 @@ fn enter(app: &Arc<App>, socket: SocketRef) {
     let requests = waiting.and_then(|Requests(taken)| taken.lock().unwrap_or_else(PoisonError::into_inner).take());
     let Some(requests) = requests else { return };
     let caller = Caller::new(Arc::clone(app), Arc::clone(seat.room()), seat.id().clone());
-    tokio::spawn(answer_all(caller, requests));
+    // On every line that their requests write into the log.
+    let span = info_span!("participant", id = %seat.id(), room = seat.room().id());
+    tokio::spawn(answer_all(caller, requests).instrument(span));
     seat.enter(socket);
 }
 

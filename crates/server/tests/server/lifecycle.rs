@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -231,4 +231,58 @@ async fn help_and_version_end_well() {
         program.says(part).await;
         assert_eq!(program.end().await.0.code(), Some(0));
     }
+}
+
+#[tokio::test]
+async fn no_token_no_name_and_no_address_is_in_the_log_of_a_session() {
+    const SECRETS: [&str; 2] = ["metrics-0123456789abcdef0123456789abcdef", "admin-0123456789abcdef0123456789abcdef"];
+    let env_file = env_file()
+        + &format!("STUDYHALL_METRICS_TOKEN={}\nSTUDYHALL_ADMIN_TOKEN={}\n", SECRETS[0], SECRETS[1])
+        + "STUDYHALL_LOG=debug\nSTUDYHALL_LOG_FORMAT=json\n";
+    let mut program = Program::start(&["--host", "127.0.0.1"], &env_file);
+    let listening: Value = serde_json::from_str(&program.says("Server listening on port ").await).unwrap();
+    assert_eq!(listening["level"], "INFO");
+    let port = listening["message"].as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
+    // It names the host that it was given.
+    program.says("Open http://").await;
+    let before = program.log.len();
+    let server = TestServer::of(format!("127.0.0.1:{port}").parse().unwrap());
+
+    let token = server.token("Alice-unmistakable").await;
+    let auth = json!({ "token": token, "roomId": "study-room-1" });
+    let mut alice = Client::connect(&server, Transport::WebSocket, "/room", &auth).await;
+    let state = alice.event("room-state").await;
+    let id = state["self"]["participantId"].as_str().unwrap().to_owned();
+    let (peer, _) = Peer::speak(&alice, -20).await;
+    assert_eq!(alice.request("close-producer", &json!({ "producerId": "nothing" })).await["code"], "NOT_FOUND");
+    let wrong = json!({ "token": format!("{token}x"), "roomId": "study-room-1" });
+    let mut refused = Client::connect(&server, Transport::Polling, "/room", &wrong).await;
+    assert!(matches!(refused.next().await, Heard::Refused(_)));
+    for (path, secret) in ["/metrics", "/api/admin/rooms"].into_iter().zip(SECRETS) {
+        let bearer = format!("Bearer {secret}");
+        let headers = [("authorization", bearer.as_str()), ("x-forwarded-for", "203.0.113.77")];
+        assert_eq!(server.request("GET", path, &headers, "").await.status, 200);
+        let wrong = format!("{bearer}x");
+        server.request("GET", path, &[("authorization", &wrong)], "").await.assert_problem(401, "UNAUTHORIZED");
+    }
+    let nowhere = server.get("/api/rooms/nowhere").await;
+    drop((peer, alice));
+    program.signal("TERM").await;
+    program.says("Stopped").await;
+
+    let lines = &program.log[before..];
+    for line in lines {
+        serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        for private in [token.as_str(), "unmistakable", "127.0.0.1", "203.0.113.77", SECRETS[0], SECRETS[1]] {
+            assert!(!line.contains(private), "{private} in {line}");
+        }
+    }
+    let with = |part: &str| lines.iter().find(|line| line.contains(part)).unwrap_or_else(|| panic!("no {part}"));
+    let refusal: Value = serde_json::from_str(with("close-producer")).unwrap();
+    assert_eq!((&refusal["span"]["name"], &refusal["span"]["id"]), (&json!("participant"), &json!(id)), "{refusal}");
+    let refusal: Value = serde_json::from_str(with("ROOM_NOT_FOUND")).unwrap();
+    assert_eq!(
+        (&refusal["span"]["name"], &refusal["span"]["id"]),
+        (&json!("request"), &json!(nowhere.header("x-request-id")))
+    );
 }

@@ -515,6 +515,11 @@ impl Consumer {
         self.packets_repaired += u64::from(is_first);
     }
 
+    /// Packets sent again.
+    pub(crate) fn packets_retransmitted(&self) -> u64 {
+        self.packets_retransmitted
+    }
+
     pub(crate) fn plain(&mut self) -> Option<&mut PlainSent> {
         self.plain.as_mut()
     }

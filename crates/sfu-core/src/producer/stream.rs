@@ -480,8 +480,14 @@ impl Stream {
         Some(self.newest?.distance_from(self.first?).unsigned_abs() + 1)
     }
 
-    fn lost(&self) -> i64 {
+    /// Packets that never came (RFC 3550 §A.3).
+    pub(crate) fn lost(&self) -> i64 {
         self.expected().unwrap_or(0) as i64 - self.received as i64
+    }
+
+    /// Packets that came by retransmission, needed or not.
+    pub(crate) fn retransmitted(&self) -> u64 {
+        self.retransmitted
     }
 
     /// Notes how much came, for the rates; with every report.

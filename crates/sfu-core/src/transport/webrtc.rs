@@ -93,6 +93,11 @@ impl Flow {
         self.0.add(part as usize, bytes);
     }
 
+    /// Packets and bytes so far.
+    pub(crate) fn sum(&self, part: Part) -> (u64, u64) {
+        self.0.sum(part as usize)
+    }
+
     fn stats(&self, now: Instant) -> FlowStats {
         // In the order of `Part`.
         let [all, media, repeated, probes] = self.0.stats(now);

@@ -179,3 +179,42 @@ fn what_a_narrow_link_carries_is_told_with_its_probes_and_queue() {
     assert!(transport.sent.probes.bytes > 0, "{transport:?} {hint}");
     assert_eq!(both, repeated.packets, "padding and repairs share a stream, {hint}");
 }
+
+/// The sums over all objects are those of each, and what is closed goes on counting.
+#[test]
+fn the_totals_of_a_worker_are_its_objects_figures_and_never_shrink() {
+    let mut sim = Sim::seeded(420);
+    let (alice, bob) = sim.camera_and_viewer(Conditions::delay(millis(30)).loss(0.03), &[Vp8Settings::default()]);
+    let consumer = sim.watched(bob, alice, MediaKind::Video).consumer;
+    sim.run_for(seconds(10));
+    stop(&mut sim, alice);
+    sim.run_for(seconds(2));
+    let hint = sim.replay_hint();
+    let stream = sim.producer_stats(alice, MediaKind::Video).streams.remove(0);
+    let (up, down, figures) = (sim.transport_stats(alice), sim.transport_stats(bob), sim.consumer_stats(consumer));
+    let totals = sim.worker.totals();
+    let counts = totals.counts;
+    assert_eq!(totals.objects, [1, 2, 1, 1]);
+    assert_eq!(counts.packets_received, up.received.all.packets + down.received.all.packets, "{hint}");
+    assert_eq!(counts.bytes_received, up.received.all.bytes + down.received.all.bytes, "{hint}");
+    assert_eq!(counts.packets_sent, up.sent.all.packets + down.sent.all.packets, "{hint}");
+    assert_eq!(counts.bytes_sent, up.sent.all.bytes + down.sent.all.bytes, "{hint}");
+    assert!(stream.nacks_sent > 0 && figures.nacks_received > 0, "{stream:?} {figures:?} {hint}");
+    assert_eq!((counts.nacks_sent, counts.nacks_received), (stream.nacks_sent, figures.nacks_received), "{hint}");
+    assert_eq!(counts.retransmissions_received, stream.packets_retransmitted, "{hint}");
+    assert_eq!(counts.retransmissions_sent, figures.packets_retransmitted, "{hint}");
+    assert_eq!(counts.key_frame_requests_sent, stream.key_frame_requests, "{hint}");
+    assert_eq!(counts.feedback_lost, down.feedback_lost, "{hint}");
+    assert!(counts.feedback_received > 100, "{counts:?} {hint}");
+    assert_eq!(totals.packets_missing, stream.packets_lost as u64, "{hint}");
+    assert_eq!(totals.estimates.iter().sum::<u64>(), 1, "one link is estimated, {hint}");
+    assert_eq!(Some(totals.estimated_bits), down.estimate.map(|estimate| estimate.available), "{hint}");
+
+    for peer in [alice, bob] {
+        let transport = sim.peer(peer).transport;
+        sim.command(sfu_core::Command::CloseTransport { transport });
+    }
+    let after = sim.worker.totals();
+    assert_eq!((after.objects, after.counts), ([1, 0, 0, 0], counts), "{hint}");
+    assert_eq!((after.estimates, after.packets_missing), ([0; 6], 0), "{hint}");
+}

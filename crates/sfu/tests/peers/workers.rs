@@ -1,13 +1,18 @@
 //! Several workers: who gets a room, and what the others notice when one fails.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use sfu::{
-    CommandError, ConsumeError, ConsumerOptions, DtlsRole, RouterEvent, Settings, StartError, WorkerError, Workers,
+    CommandError, ConsumeError, ConsumerOptions, DtlsRole, ProbeError, RouterEvent, Settings, StartError, WorkerError,
+    Workers,
 };
 
 use crate::peer::Device;
 use crate::stage::{Seat, Stage, settings, start};
+
+/// Long enough for a worker that has nothing to do.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connected peer in a room of its own.
 async fn seat_in(stage: &mut Stage, router: &sfu::Router, device: Device) -> Seat {
@@ -95,6 +100,38 @@ async fn the_media_of_another_room_cannot_be_consumed() {
     };
     let refused = ConsumeError::Worker(WorkerError::Refused(CommandError::OtherRouter));
     assert_eq!(transport.consume(options).await.err(), Some(refused));
+}
+
+#[tokio::test]
+async fn a_packet_goes_through_every_worker_and_a_stopped_one_is_found() {
+    let workers = start(Settings { workers: 2, ..settings() });
+    for index in 0..2 {
+        workers.probe(index).await.expect("it answers");
+        let figures = workers.figures(index, PATIENCE).await.expect("there is such a worker");
+        let totals = figures.totals.expect("it tells");
+        // The router of the probe may not be closed yet.
+        assert!(totals.objects[2..] == [0, 0] && figures.waiting == 0, "{figures:?}");
+        assert!(!cfg!(target_os = "linux") || figures.cpu_time.is_some_and(|time| !time.is_zero()), "{figures:?}");
+    }
+    assert!(workers.figures(2, PATIENCE).await.is_none());
+    workers.close();
+    let refused = workers.probe(1).await;
+    assert!(matches!(refused, Err(ProbeError::Worker(_))), "{refused:?}");
+    assert_eq!(workers.figures(1, PATIENCE).await.expect("it was there").totals, None);
+}
+
+#[tokio::test]
+async fn probes_leave_nothing_behind() {
+    let workers = start(Settings { workers: 1, ..settings() });
+    let (router, _events) = workers.create_router().await.expect("a worker runs");
+    workers.probe(0).await.expect("it answers");
+    let before = workers.figures(0, PATIENCE).await.and_then(|figures| figures.totals).expect("it tells").objects;
+    drop(router);
+    for _ in 0..3 {
+        workers.probe(0).await.expect("it answers again");
+    }
+    let after = workers.figures(0, PATIENCE).await.and_then(|figures| figures.totals).expect("it tells").objects;
+    assert!(after <= before, "probes leave nothing behind: {before:?} {after:?}");
 }
 
 #[test]

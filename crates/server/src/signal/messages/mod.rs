@@ -179,7 +179,7 @@ impl From<sfu::ConnectionQuality> for Connection {
 }
 
 /// A room, to those who are in it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 pub(crate) struct RoomInfo {
