@@ -38,8 +38,8 @@ impl Registry {
             .map(|number| {
                 let id = format!("study-room-{number}");
                 let name = format!("Study Room {number}");
-                let options =
-                    RoomOptions { loudest: limits.loudest.of(&id), is_traced: config.trace_rooms.contains(&id) };
+                let (loudest, is_traced) = (limits.loudest.of(&id), config.trace_rooms.contains(&id));
+                let options = RoomOptions { loudest, is_traced, grace: config.resume_grace };
                 let state = State::new(id, name, String::new(), limits.room_capacity);
                 Room::new(state, options, Arc::clone(workers), Arc::clone(bell))
             })

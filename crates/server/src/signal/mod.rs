@@ -32,15 +32,19 @@ use tracing::debug;
 use crate::App;
 use crate::config::Limits;
 use crate::error::{Code, Refusal};
-use crate::room::Seat;
+use crate::room::{Ending, Seat};
 use limits::{Bucket, ParticipantRates, Rate};
 use media::Caller;
-use messages::{LeaveReason, RequestName, RoomAuth};
+use messages::{RequestName, RoomAuth};
 
 /// Events that may wait for a slow client: a newcomer to a full room gets some 200 at once.
 const MAX_QUEUED_EVENTS: usize = 1_024;
 /// Requests of one participant that may wait for their turn; the rates let fewer through at once by default.
 const MAX_QUEUED_REQUESTS: usize = 512;
+/// How often a client is asked for a sign of life, and how long it has for the answer: so long a connection that broke
+/// without a word can go unnoticed. With a seat that is kept, one that is given up too early costs nothing.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT_PATIENCE: Duration = Duration::from_secs(7);
 /// Time to open a namespace, and to send all attachments of a message.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -56,6 +60,8 @@ pub(crate) fn layer(limits: &Limits) -> (SocketIoLayer, SocketIo) {
         .ws_max_frame_size(limits.message_bytes)
         .max_buffer_size(MAX_QUEUED_EVENTS)
         .connect_timeout(PATIENCE)
+        .ping_interval(HEARTBEAT)
+        .ping_timeout(HEARTBEAT_PATIENCE)
         .with_parser(parser)
         .build_layer()
 }
@@ -110,9 +116,9 @@ fn take_seat(app: &App, socket: &SocketRef, auth: Option<RoomAuth>) -> Result<()
         rate.take().inspect_err(|refusal| refusal.log("join"))?;
     }
     let seat = check(app, auth).inspect_err(|refusal| refusal.log("join"))?;
-    // Should the connection end before the namespace is open, dropping the socket gives the seat back.
+    // Should the connection end before the namespace is open, dropping the socket lets the seat go.
     let leaver = seat.clone();
-    socket.on_disconnect(move |reason: DisconnectReason| async move { leaver.leave(leave_reason(reason)) });
+    socket.on_disconnect(move |reason: DisconnectReason| async move { leaver.let_go(ending(reason)) });
     socket.extensions.insert(seat);
     // Already here, because a quick client asks before the namespace's handler has run.
     let (queue, requests) = mpsc::channel(MAX_QUEUED_REQUESTS);
@@ -137,13 +143,17 @@ fn check(app: &App, auth: Option<RoomAuth>) -> Result<Seat, Refusal> {
     let auth = auth
         .ok_or_else(|| Refusal::bad_request("auth: open this namespace with { token, roomId }, both of them text."))?;
     let guest = app.tokens.verify(&auth.token)?;
-    app.rooms.find(&auth.room_id)?.take_seat(guest.name)
+    let room = app.rooms.find(&auth.room_id)?;
+    // Who cannot come back to a seat, because it is gone or was never theirs, takes another one.
+    let kept = auth.resume.as_ref().and_then(|resume| room.resume(&guest.sub, resume));
+    kept.map_or_else(|| room.take_seat(guest.sub, guest.name), Ok)
 }
 
-fn leave_reason(reason: DisconnectReason) -> LeaveReason {
+fn ending(reason: DisconnectReason) -> Ending {
     match reason {
-        DisconnectReason::ClientNSDisconnect | DisconnectReason::TransportClose => LeaveReason::Left,
-        _ => LeaveReason::Lost,
+        DisconnectReason::ClientNSDisconnect => Ending::Left,
+        DisconnectReason::TransportClose => Ending::Goodbye,
+        _ => Ending::Lost,
     }
 }
 
@@ -154,7 +164,14 @@ fn enter(app: &Arc<App>, socket: SocketRef) {
     let requests = waiting.and_then(|Requests(taken)| taken.lock().unwrap_or_else(PoisonError::into_inner).take());
     let Some(requests) = requests else { return };
     let caller = Caller::new(Arc::clone(app), Arc::clone(seat.room()), seat.id().clone());
-    tokio::spawn(answer_all(caller, requests));
+    let room = Arc::downgrade(seat.room());
+    let (id, connection) = (seat.id().clone(), seat.connection());
+    let confirm = move || {
+        if let Some(room) = room.upgrade() {
+            room.confirm_token(&id, connection);
+        }
+    };
+    tokio::spawn(answer_all(caller, requests, confirm));
     seat.enter(socket);
 }
 
@@ -237,9 +254,13 @@ impl Inlet {
     }
 }
 
-/// Answers the requests of one participant until the socket is gone.
-async fn answer_all(caller: Caller, mut requests: mpsc::Receiver<Request>) {
+/// Answers the requests of one participant until the socket is gone; the first shows that the client has heard us.
+async fn answer_all(caller: Caller, mut requests: mpsc::Receiver<Request>, confirm: impl FnOnce() + Send) {
+    let mut confirm = Some(confirm);
     while let Some(Request { name, payload, ack, socket }) = requests.recv().await {
+        if let Some(confirm) = confirm.take() {
+            confirm();
+        }
         match caller.answer(name, payload).await {
             Ok(answer) => acknowledge(ack, &answer),
             Err(refusal) => {

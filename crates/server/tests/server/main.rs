@@ -15,6 +15,7 @@ mod lifecycle;
 mod limits;
 mod media;
 mod peer;
+mod resume;
 mod speaking;
 mod stats;
 mod storage;
