@@ -3,6 +3,7 @@
 import type { BrowserContext } from '@playwright/test';
 
 import { expect, test } from './support/fixtures';
+import { measured } from './support/measured';
 
 test('everything works over polling alone', async ({ people }) => {
   // As behind a proxy that refuses to upgrade.
@@ -68,15 +69,29 @@ test('nothing is loaded from elsewhere', async ({ people }) => {
   expect([...hosts]).toEqual([new URL(people.url).host]);
 });
 
-test('after the server was restarted everybody is back by themselves', async ({ people, server }) => {
-  const ada = await people.join('Ada', { room: 'study-room-5' });
-  const grace = await people.join('Grace', { room: 'study-room-5' });
-  await ada.expectToSee('Grace');
-  expect(await server.stop()).toBe(0);
-  await expect(ada.page.getByTestId('connection')).toHaveText('Reconnecting…');
-  await server.start();
-  await expect(ada.page.getByTestId('connection')).toHaveText('Connected');
-  await expect(ada.tiles()).toHaveCount(2);
-  await ada.expectToSee('Grace');
-  await grace.expectToSee('Ada');
-});
+for (const [how, room] of [
+  ['restarted', 'study-room-5'],
+  ['killed and started again', 'study-room-6'],
+] as const) {
+  test(`after the server was ${how} everybody is back by themselves`, async ({ people, server }) => {
+    const ada = await people.join('Ada', { room });
+    const grace = await people.join('Grace', { room });
+    await ada.expectToSee('Grace');
+    const endedMs = Date.now();
+    if (how === 'restarted') expect(await server.stop()).toBe(0);
+    else await server.kill();
+    await expect(ada.page.getByTestId('connection')).toHaveText('Reconnecting…');
+    // The last picture stays as long as nothing newer is known.
+    await expect(ada.tileOf('Grace')).toBeVisible();
+    await server.start();
+    await expect(ada.tiles()).toHaveCount(2);
+    await expect(ada.page.getByTestId('connection')).toHaveText('Connected');
+    await ada.expectFramesToRise('Grace', 'camera');
+    await grace.expectFramesToRise('Ada', 'camera');
+    const backMs = Date.now() - endedMs;
+    measured(`pictures again after the server was ${how}, ms`, backMs);
+    expect(backMs).toBeLessThan(8_000);
+    await ada.expectToSee('Grace');
+    await grace.expectToSee('Ada');
+  });
+}

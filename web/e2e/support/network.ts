@@ -18,7 +18,7 @@ const FAR_CARD = 'line';
 
 /** From the server to the far end, or back. */
 type Direction = 'to' | 'from';
-type Purpose = 'loss' | 'count';
+type Purpose = 'loss' | 'count' | 'cut';
 
 /** Why no line can be laid here; `undefined` where it can. */
 export function whyNoLine(): string | undefined {
@@ -40,6 +40,8 @@ export function whyNoLine(): string | undefined {
 export class Line {
   /** Address of this machine at its end of the line. */
   readonly address: string;
+  /** Another address of the far end. */
+  readonly #other: string;
   readonly #far: string;
   readonly #card: string;
   readonly #folder = mkdtempSync(join(tmpdir(), 'studyhall-line-'));
@@ -54,6 +56,7 @@ export class Line {
     const net = (pid % 16_384) * 4;
     const address = (host: number): string => `198.18.${(net + host) >> 8}.${(net + host) & 255}`;
     this.address = address(1);
+    this.#other = address(2).replace('198.18.', '198.19.');
     // For a process that ends before its fixtures do.
     process.once('exit', this.#close);
     try {
@@ -106,8 +109,39 @@ export class Line {
     return this.#counters('to', 'count');
   }
 
+  /** Nothing passes any more, and nobody is told. */
+  cut(): void {
+    this.#chain('to', 'cut', -20, [`iifname "${FAR_CARD}" drop`]);
+    this.#chain('from', 'cut', -20, [`iifname "${this.#card}" drop`]);
+  }
+
+  /** Everything passes again. */
+  mend(): void {
+    for (const direction of ['to', 'from'] as const) {
+      this.#nft(direction, `delete table inet ${this.#table('cut')}\n`);
+    }
+  }
+
+  /** As when the network is switched off at the far end: programs there are told. */
+  unplug(): void {
+    run('ip', '-n', this.#far, 'link', 'set', FAR_CARD, 'down');
+  }
+
+  /** Switched on again; with `moved`, the far end has another address than before. */
+  plug({ moved }: { moved: boolean }): void {
+    if (moved) {
+      run('ip', '-n', this.#far, 'address', 'flush', 'dev', FAR_CARD);
+      run('ip', '-n', this.#far, 'address', 'add', `${this.#other}/32`, 'dev', FAR_CARD);
+    }
+    run('ip', '-n', this.#far, 'link', 'set', FAR_CARD, 'up');
+    if (!moved) return;
+    run('ip', '-n', this.#far, 'route', 'replace', `${this.address}/32`, 'dev', FAR_CARD, 'src', this.#other);
+    run('ip', 'route', 'replace', `${this.#other}/32`, 'dev', this.#card);
+  }
+
   /** A line without limit or loss. */
   clear(): void {
+    spawnSync('nft', ['delete', 'table', 'inet', this.#table('cut')]);
     spawnSync('tc', ['qdisc', 'delete', 'dev', this.#card, 'root']);
     spawnSync('nft', ['delete', 'table', 'inet', this.#table('loss')]);
     spawnSync('ip', ['netns', 'exec', this.#far, 'nft', 'flush', 'ruleset']);

@@ -2,8 +2,10 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -15,6 +17,8 @@ export interface Server {
   url: string;
   /** Stops it as Ctrl-C does; resolves with its exit code. */
   stop: () => Promise<number | null>;
+  /** Ends it without a word, as a power cut does. */
+  kill: () => Promise<void>;
   /** Starts it again, on the same ports. */
   start: () => Promise<void>;
   /** What it has written so far. */
@@ -37,6 +41,8 @@ export async function startServer(settings: Record<string, string> = {}): Promis
   const port = await freeTcpPort();
   const rtcPort = await freeUdpPorts(WORKERS);
   const url = `http://localhost:${port}`;
+  const data = mkdtempSync(join(tmpdir(), 'studyhall-data-'));
+  process.once('exit', () => rmSync(data, { recursive: true, force: true }));
   let child: ChildProcess | undefined;
   let log = '';
 
@@ -50,6 +56,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
         MEDIASOUP_RTC_MIN_PORT: String(rtcPort),
         MEDIASOUP_RTC_MAX_PORT: String(rtcPort + WORKERS - 1),
         STUDYHALL_WORKERS: String(WORKERS),
+        STUDYHALL_DATA_DIR: data,
         STUDYHALL_GUESTS_PER_MINUTE: '1000',
         RUST_LOG: process.env['RUST_LOG'] ?? 'info',
         ...settings,
@@ -67,9 +74,17 @@ export async function startServer(settings: Record<string, string> = {}): Promis
     child = undefined;
     return running === undefined ? null : await end(running);
   };
+  const kill = async (): Promise<void> => {
+    const running = child;
+    child = undefined;
+    if (running === undefined) return;
+    const ended = new Promise((resolve) => running.once('exit', resolve));
+    running.kill('SIGKILL');
+    await ended;
+  };
 
   await start();
-  return { url, start, stop, log: () => log };
+  return { url, start, stop, kill, log: () => log };
 }
 
 async function ready(url: string, child: ChildProcess, log: () => string): Promise<void> {

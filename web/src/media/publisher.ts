@@ -17,6 +17,8 @@ export type Wish = MediaStreamTrack | undefined;
 
 /** Attempts to publish one track before the person is told. */
 const MAX_ATTEMPTS = 3;
+/** How often it is looked whether there is a connection again. */
+const RECONNECT_MS = 500;
 
 export class Publisher {
   readonly #transports: Transports;
@@ -99,8 +101,13 @@ export class Publisher {
         await this.#step(source, wish);
         attempt = 0;
       } catch (error) {
-        attempt += 1;
         if (this.#isOver()) break;
+        if (isDisconnected(error)) {
+          // Soon there is a connection again, or another session in the place of this one.
+          await sleep(RECONNECT_MS);
+          continue;
+        }
+        attempt += 1;
         if (attempt >= MAX_ATTEMPTS || !isWorthRetrying(error)) {
           this.#wishes.set(source, this.#actual(source));
           this.#onError(source, sentenceOf(error));
@@ -223,6 +230,10 @@ function sentenceOf(error: unknown): string {
 
 function isWorthRetrying(error: unknown): boolean {
   return error instanceof ProtocolError && ['TIMEOUT', 'RATE_LIMITED', 'SERVER_BUSY'].includes(error.code);
+}
+
+function isDisconnected(error: unknown): boolean {
+  return error instanceof ProtocolError && error.code === 'DISCONNECTED';
 }
 
 function sleep(delayMs: number): Promise<void> {

@@ -42,6 +42,16 @@ export class MediaSession {
     this.#publisher.setLayers(producerId, layers);
   }
 
+  /** We are back on the same seat after the connection to the server was lost. */
+  reconnected(): void {
+    this.#transports.reconnected();
+  }
+
+  /** Whether the server has all that we send. */
+  isKnown(producerIds: ReadonlySet<string>): boolean {
+    return [...this.#publisher.producers().values()].every(({ id }) => producerIds.has(id));
+  }
+
   report(): Promise<MediaReport> {
     return reportOf({
       transports: this.#transports.opened(),

@@ -20,6 +20,8 @@ export interface SubscriberHandlers {
 /** Asked for in one request; the answer stays well below what a polling transport sends in one piece. */
 export const MAX_BATCH = 32;
 const MAX_ATTEMPTS = 5;
+/** How often it is looked whether there is a connection again. */
+const RECONNECT_MS = 500;
 /** Announcements that arrive together are asked for together. */
 const GATHER_MS = 15;
 /** Above this a person is speaking and the room is not just humming; linear, 0 to 1. */
@@ -197,8 +199,6 @@ export class Subscriber {
   #handleFailure(batch: readonly string[], error: unknown): void {
     if (this.#closed) return;
     const cause = causeOf(error);
-    // A connection that is down comes back with a new seat, and with everything announced anew.
-    if (cause.code === 'DISCONNECTED') return;
     // Consumers that exist but were not resumed would stay dark.
     for (const producerId of batch) {
       const wanted = this.#wanted.get(producerId);
@@ -218,6 +218,12 @@ export class Subscriber {
       const wanted = this.#wanted.get(producerId);
       // Gone in the meantime; its end is announced separately.
       if (wanted === undefined || cause.code === 'NOT_FOUND') continue;
+      if (cause.code === 'DISCONNECTED') {
+        // Soon there is a connection again, or another session in the place of this one.
+        delayMs = Math.max(delayMs, RECONNECT_MS);
+        again.push(producerId);
+        continue;
+      }
       wanted.attempts += 1;
       if (wanted.attempts >= MAX_ATTEMPTS) {
         this.#wanted.delete(producerId);

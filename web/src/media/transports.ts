@@ -5,6 +5,7 @@
 
 import { Device, type types } from 'mediasoup-client';
 
+import { ProtocolError } from '../protocol/errors';
 import type { Signalling } from '../protocol/events';
 import type { Direction, IceServer } from '../protocol/generated/messages';
 import { explain, type ConnectionFacts, type Explanation } from './failure';
@@ -17,6 +18,8 @@ export interface TransportHandlers {
   onFailed(explanation: Explanation): void;
 }
 
+/** A request that was not answered is made again after this. */
+const RETRY_MS = 1_000;
 /** Chromium itself gives up later; nobody waits that long without a word. */
 const CONNECT_TIMEOUT_MS = 12_000;
 
@@ -71,6 +74,23 @@ export class Transports {
   /** Those that are open now, for statistics. */
   opened(): ReadonlyMap<Direction, types.Transport> {
     return new Map([...this.#entries].map(([direction, entry]) => [direction, entry.transport]));
+  }
+
+  /**
+   * We are back on the same seat, perhaps with another address, and the browser notices late that nothing comes through:
+   * each is to find its way anew. What works goes on meanwhile.
+   */
+  reconnected(): void {
+    for (const entry of this.#entries.values()) {
+      if (!entry.wasConnected) continue;
+      entry.restarted = false;
+      if (entry.link !== 'connected') void this.#recover(entry);
+      else {
+        this.#restart(entry).catch((error: unknown) => {
+          if (!isDisconnected(error)) void this.#recover(entry);
+        });
+      }
+    }
   }
 
   close(): void {
@@ -150,27 +170,42 @@ export class Transports {
     entry.watchdog = setTimeout(() => void this.#recover(entry), CONNECT_TIMEOUT_MS);
   }
 
+  async #restart({ transport }: Entry): Promise<void> {
+    const { iceParameters } = await this.#signalling.request('restart-ice', { transportId: transport.id });
+    if (!this.#closed) await transport.restartIce({ iceParameters: iceParameters as types.IceParameters });
+  }
+
   async #recover(entry: Entry): Promise<void> {
     clearTimeout(entry.watchdog);
+    if (this.#closed) return;
     // Where nothing ever came through, the same addresses will not do better a second time.
     if (entry.wasConnected && !entry.restarted) {
       entry.restarted = true;
       this.#setLink(entry, 'unstable');
       try {
-        const { iceParameters } = await this.#signalling.request('restart-ice', {
-          transportId: entry.transport.id,
-        });
-        await entry.transport.restartIce({ iceParameters: iceParameters as types.IceParameters });
+        await this.#restart(entry);
         this.#startWatchdog(entry);
         return;
-      } catch {
+      } catch (error) {
+        // Without a connection to the server nothing can be said of the media; `reconnected` comes when there is one.
+        if (this.#isOver() || isDisconnected(error)) return;
+        if (error instanceof ProtocolError && error.code === 'TIMEOUT') {
+          entry.restarted = false;
+          entry.watchdog = setTimeout(() => void this.#recover(entry), RETRY_MS);
+          return;
+        }
         // The server cannot, or the transport is gone: told below.
       }
     }
     const facts = await factsOf(entry);
-    if (this.#closed || entry.link === 'failed') return;
+    if (this.#isOver() || entry.link === 'failed') return;
     this.#setLink(entry, 'failed');
     this.#handlers.onFailed(explain(facts));
+  }
+
+  /** Read again after every wait: `close` may have come in between. */
+  #isOver(): boolean {
+    return this.#closed;
   }
 
   #setLink(entry: Entry, link: TransportLink): void {
@@ -178,6 +213,10 @@ export class Transports {
     entry.link = link;
     this.#handlers.onLink(worstOf([...this.#entries.values()].map((each) => each.link)));
   }
+}
+
+function isDisconnected(error: unknown): boolean {
+  return error instanceof ProtocolError && error.code === 'DISCONNECTED';
 }
 
 /** The person sees one connection; it is as good as its worse half. */

@@ -5,6 +5,7 @@ import { Server, type Socket } from 'socket.io';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { openManager, RoomChannel, type Link } from './channel';
+import type { KeptSeat, SeatMemory } from './seat';
 
 /** A server of the same protocol, whose answers each test decides. */
 let http: HttpServer;
@@ -32,7 +33,10 @@ interface Visit {
   link: <K extends Link['kind']>(kind: K) => Promise<Extract<Link, { kind: K }>>;
 }
 
-function visit(token: (fresh: boolean) => Promise<string> = () => Promise.resolve('t')): Visit {
+function visit(
+  token: (fresh: boolean) => Promise<string> = () => Promise.resolve('t'),
+  memory?: SeatMemory,
+): Visit {
   const links: Link[] = [];
   const waiting: { kind: string; resolve: (link: Link) => void }[] = [];
   const channel = new RoomChannel({
@@ -40,6 +44,7 @@ function visit(token: (fresh: boolean) => Promise<string> = () => Promise.resolv
     roomId: 'quiet',
     token,
     requestTimeoutMs: 200,
+    ...(memory === undefined ? {} : { memory }),
     onLink: (link) => {
       links.push(link);
       const index = waiting.findIndex(({ kind }) => kind === link.kind);
@@ -54,7 +59,9 @@ function visit(token: (fresh: boolean) => Promise<string> = () => Promise.resolv
   return { channel, links, link };
 }
 
-const welcome = (socket: Socket): boolean => socket.emit('room-state', {});
+/** As a server that knows nothing of coming back, or as one that does. */
+const welcome = (socket: Socket, resumeToken = ''): boolean =>
+  socket.emit('room-state', { self: { participantId: socket.id, resumeToken }, seq: 1 });
 
 describe('joining', () => {
   it('carries the token and the room, and is done with the first room-state', async () => {
@@ -82,7 +89,7 @@ describe('joining', () => {
     io.of('/room').use((socket, next) => {
       next(socket.handshake.auth['token'] === 'fresh' ? undefined : new Error('UNAUTHORIZED: Run out.'));
     });
-    io.of('/room').on('connection', welcome);
+    io.of('/room').on('connection', (socket) => welcome(socket));
     const { channel, link } = visit((fresh) => Promise.resolve(fresh ? 'fresh' : 'old'));
     const joined = link('joined');
     channel.open();
@@ -98,7 +105,7 @@ describe('joining', () => {
       });
       next(tries < 2 ? error : undefined);
     });
-    io.of('/room').on('connection', welcome);
+    io.of('/room').on('connection', (socket) => welcome(socket));
     const { channel, link } = visit();
     const joined = link('joined');
     channel.open();
@@ -201,7 +208,7 @@ describe('a lost connection', () => {
   });
 
   it('is not taken up again after leaving', async () => {
-    io.of('/room').on('connection', welcome);
+    io.of('/room').on('connection', (socket) => welcome(socket));
     const { channel, links, link } = visit();
     const joined = link('joined');
     channel.open();
@@ -212,18 +219,105 @@ describe('a lost connection', () => {
   });
 });
 
-it('gives up the seat and takes another one when asked to', async () => {
-  const seats: string[] = [];
-  io.of('/room').on('connection', (socket) => {
-    seats.push(socket.id);
-    welcome(socket);
+describe('coming back', () => {
+  interface Auth {
+    token: string;
+    resume?: { resumeToken: string; lastSeq: number };
+  }
+
+  /** A server that lets everybody back whose token is known; what each connection came with. */
+  function keepingServer(onFirst: (socket: Socket) => void): Auth[] {
+    const came: Auth[] = [];
+    io.of('/room').on('connection', (socket) => {
+      const auth = socket.handshake.auth as Auth;
+      came.push(auth);
+      if (auth.resume === undefined) {
+        welcome(socket, 'r1');
+        socket.emit('user-left', { participantId: 'x', occupancy: 1, reason: 'left', seq: 2 });
+        socket.emit('audio-levels', []);
+        onFirst(socket);
+      } else if (auth.resume.lastSeq === 0) {
+        welcome(socket, `r${came.length}`);
+      } else {
+        socket.emit('resumed', { participantId: 'me', resumeToken: `r${came.length}`, serverTimeMs: 0 });
+      }
+    });
+    return came;
+  }
+
+  it('is told with the newest token and the number of the last event', async () => {
+    const closed: (() => void)[] = [];
+    const came = keepingServer((socket) => closed.push(() => socket.conn.close()));
+    const { channel, link } = visit();
+    const joined = link('joined');
+    const left = new Promise((resolve) => channel.on('user-left', resolve));
+    channel.open();
+    await joined;
+    await left;
+    closed[0]?.();
+    await link('reconnecting');
+    await link('joined');
+    expect(came[1]?.resume).toEqual({ resumeToken: 'r1', lastSeq: 2 });
+    channel.rejoin('Once more.');
+    await link('joined');
+    expect(came[2]?.resume).toEqual({ resumeToken: 'r2', lastSeq: 0 });
+    expect(channel.keepsMedia).toBe(false);
   });
-  const { channel, link } = visit();
-  const first = link('joined');
-  channel.open();
-  await first;
-  const second = link('joined');
-  channel.rejoin('Once more.');
-  await second;
-  expect(new Set(seats).size).toBe(2);
+
+  it('starts anew when nobody knows whether something was made', async () => {
+    const came = keepingServer((socket) => socket.on('produce', () => socket.conn.close()));
+    const { channel, link } = visit();
+    const joined = link('joined');
+    channel.open();
+    await joined;
+    const again = link('joined');
+    const payload = { transportId: 't', kind: 'audio' as const, rtpParameters: {} };
+    await expect(channel.request('produce', payload)).rejects.toMatchObject({ code: 'DISCONNECTED' });
+    await again;
+    expect(came[1]?.resume).toEqual({ resumeToken: 'r1', lastSeq: 0 });
+  });
+
+  it('does not wait when the network seems to be back', async () => {
+    keepingServer(
+      (socket) => socket.emit('server-draining', { reconnectInMs: 60_000 }) && socket.disconnect(),
+    );
+    const { channel, link } = visit();
+    const lost = link('reconnecting');
+    channel.open();
+    await lost;
+    const joined = link('joined');
+    channel.hurry();
+    await joined;
+  });
+
+  it('is not done by who was replaced', async () => {
+    const came = keepingServer((socket) => {
+      socket.emit('error', { code: 'REPLACED', message: 'You are somewhere else now.' });
+      socket.disconnect();
+    });
+    const { channel, link } = visit();
+    const refused = link('refused');
+    channel.open();
+    expect((await refused).error).toMatchObject({ code: 'REPLACED', message: 'You are somewhere else now.' });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(came).toHaveLength(1);
+  });
+
+  it('after a reload is done by the same person, and what they leave is forgotten', async () => {
+    const came = keepingServer(() => undefined);
+    let kept: KeptSeat | undefined = { roomId: 'quiet', token: 'of before', resumeToken: 'r0' };
+    const memory: SeatMemory = {
+      load: () => kept,
+      save: (seat) => (kept = seat),
+      forget: () => (kept = undefined),
+    };
+    const { channel, link } = visit(() => Promise.resolve('somebody else'), memory);
+    const joined = link('joined');
+    channel.open();
+    await joined;
+    expect(came[0]).toMatchObject({ token: 'of before', resume: { resumeToken: 'r0', lastSeq: 0 } });
+    expect(kept).toEqual({ roomId: 'quiet', token: 'of before', resumeToken: 'r1' });
+    channel.close();
+    expect(kept).toBeUndefined();
+  });
 });

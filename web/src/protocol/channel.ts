@@ -1,7 +1,8 @@
 /**
  * The seat in a room as seen from the network: opening the namespace is joining, closing it is leaving. Requests are
  * answered or rejected within a time limit; a lost connection is taken up again until the server says no for good.
- * After each reconnect the server sends a fresh `room-state`; whatever hung on the old one is gone.
+ * Who comes back in time is on the same seat: the server says `resumed` and tells what was missed, or sends a fresh
+ * `room-state`. Otherwise it is a new seat, and whatever hung on the old one is gone.
  */
 
 import { Manager, type Socket } from 'socket.io-client';
@@ -10,6 +11,7 @@ import { connectErrorOf, ProtocolError, refusalOf } from './errors';
 import type { Answer, Payload, RequestName, Signalling } from './events';
 import type { RoomAuth, RoomEvents } from './generated/messages';
 import { afterRefusal } from './retry';
+import { NO_MEMORY, Seat, type SeatMemory } from './seat';
 
 export type { Manager };
 
@@ -28,6 +30,8 @@ export interface RoomChannelOptions {
   onLink: (link: Link) => void;
   /** An answer that has not come by then will not come. */
   requestTimeoutMs?: number;
+  /** Where the way back to the seat is kept for when the page is loaded again. */
+  memory?: SeatMemory;
 }
 
 /** The packet type "close" (Engine.IO protocol, version 4). */
@@ -35,21 +39,39 @@ const ENGINE_IO_CLOSE = '1';
 const REQUEST_TIMEOUT_MS = 10_000;
 /** After the server itself closed the connection (a restart, mostly). */
 const RECONNECT_AFTER_SERVER_CLOSE_MS = 1_000;
+/** An attempt to come back that hears nothing is given up soon, because the next one may find the network again … */
+const SHORT_ATTEMPT_MS = 4_000;
+/** … but every third one has the time that a bad network needs. */
+const LONG_ATTEMPT_MS = 10_000;
+/** Signs that the network is back come in numbers. */
+const HURRY_GAP_MS = 1_000;
+/** Without an answer to these nobody knows what the server made; then all of it is made anew. */
+const IN_DOUBT: readonly RequestName[] = ['create-transport', 'connect-transport', 'produce'];
 
 /** One connection for all namespaces of this page. Polling comes first because it passes where WebSocket is blocked. */
 export function openManager(url?: string): Manager {
-  return new Manager(url ?? '', {
+  const manager = new Manager(url ?? '', {
     autoConnect: false,
     reconnectionDelay: 500,
-    reconnectionDelayMax: 5_000,
-    timeout: 10_000,
+    reconnectionDelayMax: 2_000,
+    timeout: LONG_ATTEMPT_MS,
   });
+  manager.on('reconnect_attempt', (attempt) => {
+    manager.timeout(attempt % 3 === 0 ? LONG_ATTEMPT_MS : SHORT_ATTEMPT_MS);
+  });
+  return manager;
 }
 
 export class RoomChannel implements Signalling {
   readonly #options: RoomChannelOptions;
   readonly #socket: Socket;
+  readonly #seat = new Seat();
+  readonly #memory: SeatMemory;
   #token = '';
+  /** Of the person who sat here before the page was loaded again. */
+  #restoredToken: string | undefined;
+  #keepsMedia = false;
+  #hurriedAt = -Infinity;
   #wasJoined = false;
   #refusals = 0;
   #closed = false;
@@ -61,14 +83,29 @@ export class RoomChannel implements Signalling {
     this.#socket = options.manager.socket('/room');
     this.#socket.auth = (give) => {
       const auth: RoomAuth = { token: this.#token, roomId: options.roomId };
-      give(auth);
+      const resume = this.#seat.resume();
+      give(resume === undefined ? auth : { ...auth, resume });
     };
+    this.#memory = options.memory ?? NO_MEMORY;
+    const kept = this.#memory.load();
+    if (kept?.roomId === options.roomId) {
+      this.#restoredToken = kept.token;
+      this.#seat.restore(kept.resumeToken);
+    }
     this.#socket.on('connect_error', (error) => this.#handleConnectError(error));
     this.#socket.on('disconnect', (reason) => this.#handleDisconnect(reason));
-    this.on('room-state', () => {
-      this.#wasJoined = true;
-      this.#refusals = 0;
-      this.#options.onLink({ kind: 'joined' });
+    this.#socket.onAny((_: string, event: unknown) => this.#seat.note(event));
+    this.on('room-state', ({ self }) => {
+      this.#keepsMedia = this.#seat.enter(self.participantId, self.resumeToken);
+      this.#handleJoined();
+    });
+    this.on('resumed', ({ resumeToken }) => {
+      this.#seat.renew(resumeToken);
+      this.#handleJoined();
+    });
+    this.on('error', ({ code, message }) => {
+      // Another window has the seat now; coming back would take it from there.
+      if (code === 'REPLACED') this.#refuse(new ProtocolError(code, message));
     });
     this.on('server-draining', ({ reconnectInMs }) => {
       this.#drainDelayMs = reconnectInMs;
@@ -80,10 +117,28 @@ export class RoomChannel implements Signalling {
     void this.#connect(false);
   }
 
-  /** Gives up the seat and takes a new one: everything the server kept for the old one is freed. */
+  /** Whether the last `room-state` is of the same seat, with all transports, producers and consumers. */
+  get keepsMedia(): boolean {
+    return this.#keepsMedia;
+  }
+
+  /** Comes back to the seat without anything that was made on it: the server closes what it kept. */
   rejoin(reason: string): void {
     if (this.#closed) return;
+    this.#seat.startAnew();
     this.#options.onLink({ kind: 'reconnecting', reason });
+    // Closing the namespace would be leaving; the library opens another connection by itself.
+    if (this.#socket.connected) this.#options.manager.engine.close();
+  }
+
+  /** The network seems to be back: tries now what would be tried later. */
+  hurry(): void {
+    if (this.#closed || !this.#wasJoined || this.#socket.connected) return;
+    const now = performance.now();
+    if (now - this.#hurriedAt < HURRY_GAP_MS) return;
+    this.#hurriedAt = now;
+    clearTimeout(this.#retryTimer);
+    // Ends the attempt that began without a network, and the wait before the next one.
     this.#socket.disconnect();
     void this.#connect(false);
   }
@@ -91,8 +146,9 @@ export class RoomChannel implements Signalling {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#memory.forget();
     clearTimeout(this.#retryTimer);
-    this.#socket.removeAllListeners();
+    this.#removeListeners();
     // So that the others are told that we left, and not that we were lost.
     if (this.#socket.connected) this.#socket.emit('leave');
     this.#socket.disconnect();
@@ -100,8 +156,9 @@ export class RoomChannel implements Signalling {
   }
 
   /**
-   * The page goes away. A WebSocket is closed by the browser and the server knows at once; polling just stops, and so
-   * the end of the connection is sent by the one kind of request that outlives a page.
+   * The page goes away, for good or to be loaded again: the server keeps the seat for a moment. A WebSocket is closed by
+   * the browser and the server knows at once; polling just stops, and so the end of the connection is sent by the one kind
+   * of request that outlives a page.
    */
   goodbye(): void {
     const transport: unknown = this.#options.manager.engine.transport;
@@ -121,6 +178,7 @@ export class RoomChannel implements Signalling {
     return new Promise((resolve, reject) => {
       const settle = (error: Error | null, answer: unknown): void => {
         if (error !== null) {
+          if (IN_DOUBT.includes(name)) this.#seat.startAnew();
           reject(this.#socket.connected ? timedOut(name) : disconnected());
           return;
         }
@@ -134,9 +192,22 @@ export class RoomChannel implements Signalling {
     });
   }
 
+  #handleJoined(): void {
+    this.#wasJoined = true;
+    this.#refusals = 0;
+    const resume = this.#seat.resume();
+    if (resume === undefined) this.#memory.forget();
+    else {
+      const { resumeToken } = resume;
+      this.#memory.save({ roomId: this.#options.roomId, token: this.#token, resumeToken });
+    }
+    this.#options.onLink({ kind: 'joined' });
+  }
+
   async #connect(freshToken: boolean): Promise<void> {
+    if (freshToken) this.#restoredToken = undefined;
     try {
-      this.#token = await this.#options.token(freshToken);
+      this.#token = this.#restoredToken ?? (await this.#options.token(freshToken));
     } catch (error) {
       this.#handleRefusal(error instanceof ProtocolError ? error : connectErrorOf(new Error()));
       return;
@@ -191,10 +262,16 @@ export class RoomChannel implements Signalling {
 
   #refuse(error: ProtocolError): void {
     this.#closed = true;
+    this.#memory.forget();
     clearTimeout(this.#retryTimer);
-    this.#socket.removeAllListeners();
+    this.#removeListeners();
     this.#socket.disconnect();
     this.#options.onLink({ kind: 'refused', error });
+  }
+
+  #removeListeners(): void {
+    this.#socket.removeAllListeners();
+    this.#socket.offAny();
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * One visit to one room, from joining to leaving: what the server tells goes into the state, what the person does goes
- * to the devices and to the server. A reconnect gives a new seat; then media starts anew and the devices go on.
+ * to the devices and to the server. Who comes back in time after a reconnect goes on where they were; otherwise there is a
+ * new seat, media starts anew and the devices go on.
  */
 
 import type { Explanation } from '../media/failure';
@@ -18,6 +19,7 @@ import type { ErrorEvent, IceServer, NewProducer, Source } from '../protocol/gen
 import { backOff } from '../protocol/retry';
 import { createCell, createStore, type Cell, type Readable, type Store } from '../store';
 import { initialRoom, reduceRoom, type RoomAction, type RoomView } from '../state/room';
+import { seatOfThisTab } from './seat';
 
 export interface RoomSessionOptions {
   manager: Manager;
@@ -33,6 +35,8 @@ export type Tracks = ReadonlyMap<string, MediaStreamTrack>;
 const SPEAKING_INTERVAL_MS = 250;
 /** Own level from which the ring is drawn; see `levelOf`. */
 const OWN_SPEAKING_LEVEL = 0.5;
+/** After a fresh `room-state` on the same seat all producers are announced again by then. */
+const ANNOUNCED_MS = 1_000;
 
 const PUBLISHED: readonly Source[] = ['mic', 'camera', 'screen', 'screen-audio'];
 
@@ -50,6 +54,7 @@ export class RoomSession {
   #media: MediaSession | undefined;
   #mediaFailures = 0;
   #rejoinTimer: ReturnType<typeof setTimeout> | undefined;
+  #compareTimer: ReturnType<typeof setTimeout> | undefined;
   #shownScreenFailure: Capture | undefined;
   #meter: { track: MediaStreamTrack; meter: LevelMeter } | undefined;
 
@@ -61,6 +66,7 @@ export class RoomSession {
       roomId: options.roomId,
       token: (fresh) => options.identity.token(options.displayName, fresh),
       onLink: (link) => this.#handleLink(link),
+      memory: seatOfThisTab(),
     });
     this.viewport = new Viewport((tiles) => this.#channel.request('set-viewport', { tiles }));
     this.#listen();
@@ -139,9 +145,15 @@ export class RoomSession {
     channel.on('room-state', (event) => {
       dispatch({ type: 'room-state', event });
       this.#iceServers = event.iceServers;
-      this.#startMedia();
+      if (channel.keepsMedia && this.#media !== undefined) {
+        this.#media.reconnected();
+        this.#compareTimer = setTimeout(() => this.#compare(), ANNOUNCED_MS);
+      } else {
+        this.#startMedia();
+      }
       this.viewport.restart();
     });
+    channel.on('resumed', () => this.#media?.reconnected());
     channel.on('user-joined', (event) => dispatch({ type: 'user-joined', event }));
     channel.on('user-updated', (event) => dispatch({ type: 'user-updated', event }));
     channel.on('recommend-audio-only', (event) => dispatch({ type: 'recommend-audio-only', event }));
@@ -176,14 +188,20 @@ export class RoomSession {
 
   #handleError({ code, message }: ErrorEvent): void {
     switch (code) {
+      case 'MEDIA_LOST':
+        // All that were connected are gone on the server, so there is room for new ones.
+        this.#startMedia();
+        for (const producer of this.#store.get().producers.values()) this.#want(producer);
+        this.viewport.restart();
+        return;
       case 'MEDIA_RESTARTED':
         this.#store.dispatch({ type: 'media-restarted' });
         this.#startMedia();
         this.viewport.restart();
         return;
-      case 'MEDIA_LOST':
+      case 'REPLACED':
       case 'TOO_SLOW':
-        // The server closes the connection next, and the channel takes a new seat.
+        // The server closes the connection next; the channel knows what to do then.
         return;
       default:
         this.#store.dispatch({ type: 'notice', notice: message });
@@ -193,6 +211,17 @@ export class RoomSession {
   #handleLink(link: Link): void {
     this.#store.dispatch({ type: 'link', link });
     if (link.kind === 'refused') this.#end();
+  }
+
+  /** Too much was missed to be told one by one: drops what is gone. */
+  #compare(): void {
+    const { producers } = this.#store.get();
+    const media = this.#media;
+    if (media === undefined || this.#store.get().link.kind !== 'joined') return;
+    for (const { producer } of media.subscriber.consumers()) {
+      if (!producers.has(producer.producerId)) media.subscriber.drop(producer.producerId);
+    }
+    if (!media.isKnown(new Set(producers.keys()))) this.#rejoin();
   }
 
   #startMedia(): void {
@@ -218,6 +247,7 @@ export class RoomSession {
 
   #stopMedia(): void {
     clearTimeout(this.#rejoinTimer);
+    clearTimeout(this.#compareTimer);
     this.#media?.close();
     this.#media = undefined;
     this.#playback.clear();
@@ -265,8 +295,11 @@ export class RoomSession {
   #handleMediaLink(link: TransportLink): void {
     // A failure comes with its explanation, just after; and one that was explained stays until something works again.
     if (link === 'failed') return;
-    if (link === 'connected') this.#mediaFailures = 0;
-    else if (this.#store.get().media.kind === 'failed') return;
+    if (link === 'connected') {
+      this.#mediaFailures = 0;
+      // Packets come through again, so the connection to the server will too.
+      this.#channel.hurry();
+    } else if (this.#store.get().media.kind === 'failed') return;
     this.#store.dispatch({ type: 'media', media: { kind: link } });
   }
 
@@ -288,6 +321,7 @@ export class RoomSession {
     const look = (): void => this.viewport.setWindowHidden(document.visibilityState === 'hidden');
     look();
     document.addEventListener('visibilitychange', look, ends);
+    window.addEventListener('online', () => this.#channel.hurry(), ends);
     // Asks whether the ratio is what it is now, so it changes once; then the next one is asked for.
     const followRatio = (): void => {
       this.viewport.measure();

@@ -43,6 +43,8 @@ pub struct Config {
     pub workers: usize,
     /// Silence after which a media connection counts as lost.
     pub consent_timeout: Duration,
+    /// How long a seat is kept for somebody whose connection broke.
+    pub resume_grace: Duration,
     /// Bounds of what a viewer's link is believed to carry.
     pub bitrate_limits: sfu::BitrateLimits,
     /// Where the database and the keys are kept.
@@ -252,6 +254,7 @@ impl Config {
             listen,
             workers,
             consent_timeout: Duration::from_secs(sources.find("STUDYHALL_CONSENT_TIMEOUT").number(10..=60)?),
+            resume_grace: Duration::from_secs(sources.find("STUDYHALL_RESUME_SECONDS").number(0..=300)?),
             bitrate_limits: bitrate_limits(sources)?,
             data_dir: sources.find("STUDYHALL_DATA_DIR").value.into(),
             database_url: database_url(&sources.find("STUDYHALL_DATABASE_URL"))?,

@@ -44,8 +44,10 @@ const PUBLIC: &[Setting] = settings![
         "Addresses to receive media on, comma-separated; empty means all, of IPv4 and IPv6";
     "workers", "STUDYHALL_WORKERS", None, "COUNT", "",
         "Media workers; empty means one per CPU core";
-    "consent-timeout", "STUDYHALL_CONSENT_TIMEOUT", None, "SECONDS", "30",
+    "consent-timeout", "STUDYHALL_CONSENT_TIMEOUT", None, "SECONDS", "60",
         "How long a browser may be silent before its media connection counts as lost, 10 to 60";
+    "resume-seconds", "STUDYHALL_RESUME_SECONDS", None, "SECONDS", "30",
+        "How long the seat of somebody is kept whose connection broke, 0 to 300";
     "min-bitrate", "STUDYHALL_MIN_BITRATE", None, "KBIT/S", "30",
         "Least that a viewer's link is believed to carry";
     "start-bitrate", "STUDYHALL_START_BITRATE", None, "KBIT/S", "600",

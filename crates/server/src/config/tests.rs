@@ -25,7 +25,8 @@ fn with_nothing_set_everything_has_its_default() {
     assert_eq!(config.port, 8100);
     assert_eq!((config.rtc_min_port, config.rtc_max_port), (10_000, 10_100));
     assert!(config.announced.is_empty() && config.listen.is_empty());
-    assert_eq!(config.consent_timeout.as_secs(), 30);
+    assert_eq!(config.consent_timeout.as_secs(), 60);
+    assert_eq!(config.resume_grace.as_secs(), 30);
     assert!(config.jwt_secret.is_none());
     assert!(config.workers >= 1);
     assert_eq!(

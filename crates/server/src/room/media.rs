@@ -14,6 +14,8 @@ pub(super) struct SeatMedia {
     consumers: HashMap<ConsumerId, On<Consumer>>,
     /// What the participant shows, by producer; `None` until it says.
     viewport: Option<HashMap<String, Shown>>,
+    /// Whether all connected transports broke, and no new one is connected yet.
+    is_lost: bool,
 }
 
 /// Where a picture is shown.
@@ -76,9 +78,17 @@ impl SeatMedia {
         self.transports.values().map(|transport| &transport.handle)
     }
 
-    /// ICE and DTLS of one are through; false when it is not here.
-    pub(super) fn note_connected(&mut self, id: &TransportId) -> bool {
-        self.transports.get_mut(id).map(|transport| transport.connected = true).is_some()
+    /// ICE and DTLS of one are through.
+    pub(super) fn note_connected(&mut self, id: &TransportId) {
+        if let Some(transport) = self.transports.get_mut(id) {
+            transport.connected = true;
+            self.is_lost = false;
+        }
+    }
+
+    /// All that were connected broke.
+    pub(super) fn note_lost(&mut self) {
+        self.is_lost = true;
     }
 
     /// Notes how well media get through one; the worst of all.
@@ -86,7 +96,20 @@ impl SeatMedia {
         if let Some(transport) = self.transports.get_mut(id) {
             transport.quality = quality;
         }
+        self.connection()
+    }
+
+    /// How well media get through: as well as on the worst transport.
+    pub(super) fn connection(&self) -> Connection {
+        if self.is_lost {
+            return Connection::Lost;
+        }
         self.transports.values().map(|transport| transport.quality).max().unwrap_or_default()
+    }
+
+    /// All producers.
+    pub(super) fn producer_ids(&self) -> Vec<String> {
+        self.producers.keys().map(ToString::to_string).collect()
     }
 
     pub(super) fn has_transport(&self, id: &TransportId) -> bool {

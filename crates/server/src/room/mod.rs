@@ -1,13 +1,16 @@
 //! A room at work: its state, its seats' sockets and media handles under one lock that is held for lines and never
 //! across an await. Events are emitted while it is held, so everybody hears them in the order of the changes.
 //!
-//! Each connection is a seat: who opens a room twice with the same token sits there twice.
+//! Who opens a room twice with the same token sits there twice, unless the second connection resumes the seat of the first.
 
 mod clock;
+mod event_log;
 mod follow;
+mod kept;
 mod live;
 mod media;
 mod registry;
+mod resume;
 mod seat;
 mod state;
 mod studies;
@@ -18,6 +21,7 @@ mod trace;
 use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use sfu::{
     CloseReason, Consumer, ConsumerId, Layer, LayersReason, Producer, ProducerId, Router, RouterId, TransportId,
@@ -29,6 +33,7 @@ pub(crate) use clock::Command;
 pub(crate) use live::LiveRoom;
 pub(crate) use media::{Counts, Shown, TransportViewport};
 pub(crate) use registry::{Registry, is_room_id};
+pub(crate) use resume::Ending;
 pub(crate) use seat::{Outlet, Seat};
 pub(crate) use state::{ParticipantId, ProducerFacts};
 pub(crate) use studies::Studies;
@@ -36,9 +41,11 @@ pub(crate) use timing::start_command;
 
 use crate::clock::now_ms;
 use crate::error::{Refusal, error_event};
+use crate::people::Person;
 use crate::signal::lobby::Bell;
 use crate::signal::messages::{self, Connection, LeaveReason, RoomEvent, RoomInfo, Source};
 use follow::Following;
+use kept::Kept;
 use media::SeatMedia;
 use state::{Effect, Full, State, To};
 use timing::Ticking;
@@ -50,6 +57,8 @@ pub(crate) struct Room {
     loudest: u8,
     /// Whether what happens to its media goes into the log.
     is_traced: bool,
+    /// How long a seat is kept for somebody whose connection broke.
+    grace: Duration,
     workers: Arc<Workers>,
     bell: Arc<Bell>,
     studies: Arc<Studies>,
@@ -65,6 +74,7 @@ struct RoomOptions {
     loudest: u8,
     is_traced: bool,
     studies: Arc<Studies>,
+    grace: Duration,
 }
 
 struct Inner {
@@ -74,11 +84,11 @@ struct Inner {
 }
 
 /// What a seat holds beside its state.
-#[derive(Default)]
 struct SeatEntry {
-    /// There once the participant has entered.
+    /// There once the participant has entered, and not while the connection is lost.
     outlet: Option<Outlet>,
     media: SeatMedia,
+    kept: Kept,
 }
 
 struct RoomRouter {
@@ -99,9 +109,10 @@ impl Room {
         let id = state.info().id;
         let inner = Inner { state, seats: HashMap::new(), router: None };
         let making_router = tokio::sync::Mutex::new(());
-        let RoomOptions { loudest, is_traced, studies } = options;
+        let RoomOptions { loudest, is_traced, studies, grace } = options;
         let (inner, ticking) = (Mutex::new(inner), OnceLock::new());
-        let room = Arc::new(Self { id, loudest, is_traced, workers, bell, studies, ticking, inner, making_router });
+        let room =
+            Arc::new(Self { id, loudest, is_traced, grace, workers, bell, studies, ticking, inner, making_router });
         room.ticking.get_or_init(|| Ticking::start(Arc::downgrade(&room)));
         room
     }
@@ -121,31 +132,22 @@ impl Room {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a seat, which is given back when the returned value is dropped.
-    pub(crate) fn take_seat(self: &Arc<Self>, person: &str, display_name: String) -> Result<Seat, Refusal> {
+    /// Takes a seat for a person; the returned value is the connection that holds it.
+    pub(crate) fn take_seat(self: &Arc<Self>, person: Person) -> Result<Seat, Refusal> {
         let id = ParticipantId::random();
         let mut inner = self.lock();
-        inner.state.take_seat(now_ms(), id.clone(), display_name).map_err(|Full { capacity }| {
+        inner.state.take_seat(now_ms(), id.clone(), person.display_name).map_err(|Full { capacity }| {
             Refusal::new(crate::error::Code::RoomFull, format!("All {capacity} seats of this room are taken."))
         })?;
-        inner.seats.insert(id.clone(), SeatEntry::default());
-        self.studies.seat_taken(person, &self.id, &id);
+        self.studies.seat_taken(&person.id, &self.id, &id);
+        let kept = Kept::new(person.id);
+        let connection = kept.connection();
+        inner.seats.insert(id.clone(), SeatEntry { outlet: None, media: SeatMedia::default(), kept });
         // Told under the lock, so in the order in which it happened.
         self.bell.came(&self.id, &id.to_string(), inner.seats.len() as u32);
         drop(inner);
         self.bell.ring(&self.id);
-        Ok(Seat::new(Arc::clone(self), id))
-    }
-
-    /// The participant can hear from now on.
-    pub(crate) fn enter(&self, id: &ParticipantId, outlet: Outlet) {
-        let mut inner = self.lock();
-        let Some(entry) = inner.seats.get_mut(id) else { return };
-        if entry.outlet.is_none() {
-            entry.outlet = Some(outlet);
-        }
-        let effects = inner.state.enter(self.studies.now_ms(), id);
-        inner.emit(self, effects);
+        Ok(Seat::new(Arc::clone(self), id, connection))
     }
 
     /// Gives the seat back and closes all that was made on it. Doing it twice is doing it once.
@@ -326,12 +328,18 @@ impl Room {
 
     /// ICE and DTLS of a transport are through.
     fn transport_connected(&self, transport: &TransportId) {
-        self.lock().seats.values_mut().any(|entry| entry.media.note_connected(transport));
+        let mut inner = self.lock();
+        let Some((id, entry)) = inner.seats.iter_mut().find(|(_, entry)| entry.media.has_transport(transport)) else {
+            return;
+        };
+        entry.media.note_connected(transport);
+        let (id, connection) = (id.clone(), entry.media.connection());
+        let effects = inner.state.set_connection(&id, connection).into_iter().collect();
+        inner.emit(self, effects);
     }
 
-    /// The network side of a transport ended. Who was connected and has no other connected transport left is gone:
-    /// a closed laptop is noticed here before the Socket.IO connection times out. A transport that a peer closes on
-    /// purpose, or that never connected, costs nobody their seat.
+    /// The network side of a transport ended, and with it what was on it. Where no connected transport is left the
+    /// owner is told, to make new ones on the same seat.
     fn transport_closed(&self, transport: &TransportId, reason: &CloseReason) {
         let mut inner = self.lock();
         let owner = inner.seats.iter().find(|(_, entry)| entry.media.has_transport(transport));
@@ -339,26 +347,24 @@ impl Room {
         let Ok(entry) = inner.entry_mut(&id) else { return };
         let gone = entry.media.remove_transport(transport);
         let is_lost = *reason == CloseReason::ConsentLost && gone.was_connected && !entry.media.is_connected();
-        let outlet = entry.outlet.clone();
+        if is_lost {
+            entry.media.note_lost();
+        }
+        let connection = entry.media.connection();
         let consumers = gone.consumers.iter();
         let effects = consumers.map(|c| state::consumer_closed(&id, c.id().as_ref())).collect();
         inner.emit(self, effects);
         for producer in &gone.producers {
             inner.producer_gone(self, &id, producer.id().as_ref());
         }
-        drop(inner);
-        if !is_lost {
-            return;
+        let mut effects: Vec<_> = inner.state.set_connection(&id, connection).into_iter().collect();
+        if is_lost {
+            info!(room = self.id, participant = %id, "a participant's media connection is lost");
+            let message = "Your media connection was lost. It is made anew as soon as your network lets it.";
+            let event = RoomEvent::Error(error_event("MEDIA_LOST", message, None));
+            effects.push(Effect { to: To::One(id), event });
         }
-        info!(room = self.id, participant = %id, "a participant's media connection is lost");
-        if let Some(outlet) = &outlet {
-            let message = "The media connection was lost.";
-            outlet.emit(&RoomEvent::Error(error_event("MEDIA_LOST", message, None)));
-        }
-        self.leave(&id, LeaveReason::Lost);
-        if let Some(outlet) = outlet {
-            outlet.disconnect();
-        }
+        inner.emit(self, effects);
     }
 
     /// A producer ended with its transport.
@@ -547,20 +553,28 @@ impl Inner {
         self.emit(room, effects);
     }
 
-    /// Hands each event to whom it is for, in order. Who does not take their events any more is let go.
+    /// Hands each event to whom it is for, in order. Who does not take their events any more is let go; who is away
+    /// for a moment hears them when they are back.
     fn emit(&mut self, room: &Room, effects: Vec<Effect>) {
         let mut stuck = Vec::new();
         for Effect { to, event } in effects {
-            for (id, entry) in &self.seats {
+            let event = Arc::new(event);
+            let bytes = event.json_bytes();
+            for (id, entry) in &mut self.seats {
                 let hears = match &to {
                     To::One(one) => one == id,
                     To::Others(one) => one != id,
                     To::All => true,
                 };
-                let Some(outlet) = entry.outlet.as_ref().filter(|_| hears) else { continue };
+                if !hears || !entry.kept.has_entered {
+                    continue;
+                }
+                let seq = entry.kept.log.note(&event, bytes);
+                let Some(outlet) = &entry.outlet else { continue };
+                let is_queued = seq.map_or_else(|| outlet.emit(&event), |seq| outlet.emit_numbered(seq, &event));
                 // Levels are stale when the next ones come: who misses some has missed nothing.
-                let matters = !matches!(event, RoomEvent::AudioLevels(_));
-                if !outlet.emit(&event) && matters && !stuck.contains(id) {
+                let matters = !matches!(*event, RoomEvent::AudioLevels(_));
+                if !is_queued && matters && !stuck.contains(id) {
                     stuck.push(id.clone());
                 }
             }
@@ -568,7 +582,7 @@ impl Inner {
         for id in stuck {
             if let Some(outlet) = self.seats.get(&id).and_then(|entry| entry.outlet.clone()) {
                 warn!(room = room.id, participant = %id, "a client does not take its events and is let go");
-                outlet.disconnect();
+                outlet.cut();
             }
         }
     }

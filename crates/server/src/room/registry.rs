@@ -42,6 +42,7 @@ impl Registry {
                     loudest: limits.loudest.of(&id),
                     is_traced: config.trace_rooms.contains(&id),
                     studies: Arc::clone(studies),
+                    grace: config.resume_grace,
                 };
                 let state = State::new(id, name, String::new(), limits.room_capacity);
                 Room::new(state, options, Arc::clone(workers), Arc::clone(bell))

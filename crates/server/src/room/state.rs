@@ -1,6 +1,8 @@
 //! Who is in a room and what they send: plain values and what follows from each change. Told the time; no sockets,
 //! no media handles, no lock.
 
+mod away;
+
 use std::fmt;
 
 use super::clock::Clock;
@@ -76,7 +78,10 @@ struct Seat {
     /// Between taking the seat and entering, a participant counts but is not seen.
     entered: bool,
     producers: Vec<ProducerFacts>,
+    /// How well their media get through.
     connection: Connection,
+    /// Whether the connection broke on which they are told things.
+    away: bool,
 }
 
 impl Seat {
@@ -104,7 +109,7 @@ impl Seat {
             video,
             screen,
             joined_at_ms: self.joined_at_ms,
-            connection: self.connection,
+            connection: self.connection_told(),
         }
     }
 
@@ -201,6 +206,7 @@ impl State {
             entered: false,
             producers: Vec::new(),
             connection: Connection::Good,
+            away: false,
         };
         self.seats.push(seat);
         Ok(())
@@ -215,6 +221,15 @@ impl State {
         seat.entered = true;
         let participant = seat.participant();
         let occupancy = self.occupancy();
+        let mut effects = self.greeting(now_ms, id);
+        let joined = RoomEvent::UserJoined(UserJoined { participant, occupancy });
+        effects.push(Effect { to: To::Others(id.clone()), event: joined });
+        effects.extend(self.audio_only(id));
+        effects
+    }
+
+    /// The room as it is, then each producer: for who comes, and for who comes back and has missed too much.
+    pub(crate) fn greeting(&self, now_ms: u64, id: &ParticipantId) -> Vec<Effect> {
         let to_newcomer = |event| Effect { to: To::One(id.clone()), event };
         let state = RoomState {
             self_info: SelfInfo { participant_id: id.to_string(), role: Role::Guest, resume_token: String::new() },
@@ -234,9 +249,6 @@ impl State {
                 participant_id: Some(speaker.to_string()),
             })));
         }
-        let joined = RoomEvent::UserJoined(UserJoined { participant, occupancy });
-        effects.push(Effect { to: To::Others(id.clone()), event: joined });
-        effects.extend(self.audio_only(id));
         effects
     }
 
@@ -329,16 +341,7 @@ impl State {
 
     /// Notes how well somebody's media get through; everybody hears of a change, they too.
     pub(crate) fn set_connection(&mut self, id: &ParticipantId, connection: Connection) -> Option<Effect> {
-        let seat = self.seats.iter_mut().find(|seat| seat.id == *id)?;
-        if std::mem::replace(&mut seat.connection, connection) == connection || !seat.entered {
-            return None;
-        }
-        let event = RoomEvent::UserUpdated(UserUpdated {
-            participant_id: id.to_string(),
-            connection: Some(connection),
-            ..UserUpdated::default()
-        });
-        Some(Effect { to: To::All, event })
+        self.change_connection(id, |seat| seat.connection = connection)
     }
 
     /// The owner of this microphone leads the conversation now, or nobody does; what everybody is told if that is new.

@@ -33,15 +33,19 @@ use crate::App;
 use crate::config::Limits;
 use crate::error::{Code, Refusal};
 use crate::operations::metrics::Counted;
-use crate::room::Seat;
+use crate::room::{Ending, Seat};
 use limits::{Bucket, ParticipantRates, Rate};
 use media::Caller;
-use messages::{LeaveReason, RequestName, RoomAuth};
+use messages::{RequestName, RoomAuth};
 
 /// Events that may wait for a slow client: a newcomer to a full room gets some 200 at once.
 const MAX_QUEUED_EVENTS: usize = 1_024;
 /// Requests of one participant that may wait for their turn; the rates let fewer through at once by default.
 const MAX_QUEUED_REQUESTS: usize = 512;
+/// How often a client is asked for a sign of life, and how long it has for the answer: so long a connection that broke
+/// without a word can go unnoticed. With a seat that is kept, one that is given up too early costs nothing.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT_PATIENCE: Duration = Duration::from_secs(7);
 /// Time to open a namespace, and to send all attachments of a message.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -57,6 +61,8 @@ pub(crate) fn layer(limits: &Limits) -> (SocketIoLayer, SocketIo) {
         .ws_max_frame_size(limits.message_bytes)
         .max_buffer_size(MAX_QUEUED_EVENTS)
         .connect_timeout(PATIENCE)
+        .ping_interval(HEARTBEAT)
+        .ping_timeout(HEARTBEAT_PATIENCE)
         .with_parser(parser)
         .build_layer()
 }
@@ -113,9 +119,9 @@ fn take_seat(app: &App, socket: &SocketRef, auth: Option<RoomAuth>) -> Result<()
     let seat = check(app, auth).inspect_err(|refusal| note_refused(app, refusal))?;
     app.operations.metrics.joins.inc();
     socket.extensions.insert(Counted::one(&app.operations.metrics.room_sockets));
-    // Should the connection end before the namespace is open, dropping the socket gives the seat back.
+    // Should the connection end before the namespace is open, dropping the socket lets the seat go.
     let leaver = seat.clone();
-    socket.on_disconnect(move |reason: DisconnectReason| async move { leaver.leave(leave_reason(reason)) });
+    socket.on_disconnect(move |reason: DisconnectReason| async move { leaver.let_go(ending(reason)) });
     socket.extensions.insert(seat);
     // Already here, because a quick client asks before the namespace's handler has run.
     let (queue, requests) = mpsc::channel(MAX_QUEUED_REQUESTS);
@@ -146,14 +152,19 @@ fn check(app: &App, auth: Option<RoomAuth>) -> Result<Seat, Refusal> {
         .ok_or_else(|| Refusal::bad_request("auth: open this namespace with { token, roomId }, both of them text."))?;
     let person = app.tokens.verify(&auth.token)?;
     let room = app.rooms.find(&auth.room_id)?;
+    // Who cannot come back to a seat, because it is gone or was never theirs, takes another one.
+    if let Some(seat) = auth.resume.as_ref().and_then(|resume| room.resume(&person.id, resume)) {
+        return Ok(seat);
+    }
     crate::operations::admit_to_room(app, room.info().occupancy == 0)?;
-    room.take_seat(&person.id, person.display_name)
+    room.take_seat(person)
 }
 
-fn leave_reason(reason: DisconnectReason) -> LeaveReason {
+fn ending(reason: DisconnectReason) -> Ending {
     match reason {
-        DisconnectReason::ClientNSDisconnect | DisconnectReason::TransportClose => LeaveReason::Left,
-        _ => LeaveReason::Lost,
+        DisconnectReason::ClientNSDisconnect => Ending::Left,
+        DisconnectReason::TransportClose => Ending::Goodbye,
+        _ => Ending::Lost,
     }
 }
 
@@ -166,7 +177,14 @@ fn enter(app: &Arc<App>, socket: SocketRef) {
     let caller = Caller::new(Arc::clone(app), Arc::clone(seat.room()), seat.id().clone());
     // On every line that their requests write into the log.
     let span = info_span!("participant", id = %seat.id(), room = seat.room().id());
-    tokio::spawn(answer_all(caller, requests).instrument(span));
+    let room = Arc::downgrade(seat.room());
+    let (id, connection) = (seat.id().clone(), seat.connection());
+    let confirm = move || {
+        if let Some(room) = room.upgrade() {
+            room.confirm_token(&id, connection);
+        }
+    };
+    tokio::spawn(answer_all(caller, requests, confirm).instrument(span));
     seat.enter(socket);
 }
 
@@ -249,9 +267,13 @@ impl Inlet {
     }
 }
 
-/// Answers the requests of one participant until the socket is gone.
-async fn answer_all(caller: Caller, mut requests: mpsc::Receiver<Request>) {
+/// Answers the requests of one participant until the socket is gone; the first shows that the client has heard us.
+async fn answer_all(caller: Caller, mut requests: mpsc::Receiver<Request>, confirm: impl FnOnce() + Send) {
+    let mut confirm = Some(confirm);
     while let Some(Request { name, payload, ack, socket }) = requests.recv().await {
+        if let Some(confirm) = confirm.take() {
+            confirm();
+        }
         match caller.answer(name, payload).await {
             Ok(answer) => acknowledge(ack, &answer),
             Err(refusal) => {

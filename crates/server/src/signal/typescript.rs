@@ -56,7 +56,7 @@ fn generate() -> String {
     add!(RoomAuth, RefusalAnswer, http::CreateGuest, http::Guest, http::RoomList, http::Problem);
     add!(http::Register, http::Login, http::SignedIn, http::User, http::ChangeUser, http::ClaimGuest);
     add!(http::TakeAdministrator, http::AuthMethods);
-    add!(m::RoomState, m::UserJoined, m::UserLeft, m::UserUpdated, m::NewProducer, m::ProducerOf);
+    add!(m::RoomState, m::SeatResumed, m::UserJoined, m::UserLeft, m::UserUpdated, m::NewProducer, m::ProducerOf);
     add!(
         m::ActiveSpeaker,
         m::ParticipantLevel,
@@ -86,11 +86,14 @@ fn generate() -> String {
         text.push_str(declaration);
         text.push('\n');
     }
-    events(&mut text, "RoomEvents", "Server → client, in a room.", &RoomEvent::typescript(&cfg));
+    events(&mut text, "RoomEvents", ROOM_EVENTS, &RoomEvent::typescript(&cfg));
     events(&mut text, "LobbyEvents", "Server → client, in the lobby.", &LobbyEvent::typescript(&cfg));
     requests(&mut text, &RequestName::typescript(&cfg));
     text
 }
+
+const ROOM_EVENTS: &str =
+    "Server → client, in a room. What is told again to who missed it carries a number beside, `seq`.";
 
 fn events(text: &mut String, name: &str, docs: &str, events: &[(&'static str, String)]) {
     let _ = writeln!(text, "/** {docs} */\nexport interface {name} {{");

@@ -63,6 +63,8 @@ pub(crate) async fn start_on(data: &Data, change: impl Fn(&mut Config)) -> TestS
     config.workers = 2;
     config.limits.guests_per_minute = 100_000;
     config.limits.logins_per_minute = 100_000;
+    // Who is gone is gone at once; tests of coming back say how long a seat is kept.
+    config.resume_grace = Duration::ZERO;
     data.configure(&mut config);
     change(&mut config);
     for _ in 0..50 {

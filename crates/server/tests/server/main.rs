@@ -20,6 +20,7 @@ mod openapi;
 mod operations;
 mod own_data;
 mod peer;
+mod resume;
 mod speaking;
 mod stats;
 mod storage;

@@ -328,7 +328,8 @@ export type Direction = "send" | "recv";
  * Something went wrong that is not the answer to a request.
  *
  * `MEDIA_RESTARTED`: all transports, producers and consumers of the room are gone, the seat is not; make them
- * anew. `MEDIA_LOST`: the media connection broke and with it the seat; the socket is closed next.
+ * anew. `MEDIA_LOST`: all transports of the receiver broke, the seat is kept; make them anew.
+ * `REPLACED`: another connection has the seat now; the socket is closed next, and must not come back.
  * `TOO_SLOW`: the client does not take its events; the socket is closed next.
  */
 export type ErrorEvent = { 
@@ -1044,11 +1045,12 @@ reason: string, };
  */
 export type Resume = { 
 /**
- * From `room-state.self`.
+ * From `room-state.self`, or the last `resumed`.
  */
 resumeToken: string, 
 /**
- * The `seq` of the last event that came.
+ * The `seq` of the last event that came; 0: nothing is known any more, not even the transports, and what was made
+ * on the seat is closed.
  */
 lastSeq: number, };
 
@@ -1225,6 +1227,23 @@ export type RtpCapabilitiesAnswer = {
  * For `device.load`.
  */
 rtpCapabilities: unknown, };
+
+/**
+ * The receiver is back on their seat, with all that was made on it; what was missed comes next.
+ */
+export type SeatResumed = { 
+/**
+ * Their own id, the same as before.
+ */
+participantId: string, 
+/**
+ * To come back with the next time; the one before is dead with the first request.
+ */
+resumeToken: string, 
+/**
+ * The server's clock.
+ */
+serverTimeMs: number, };
 
 /**
  * Who the receiver is.
@@ -1793,9 +1812,10 @@ id: string,
  */
 displayName: string, };
 
-/** Server → client, in a room. */
+/** Server → client, in a room. What is told again to who missed it carries a number beside, `seq`. */
 export interface RoomEvents {
   'room-state': RoomState;
+  'resumed': SeatResumed;
   'user-joined': UserJoined;
   'user-left': UserLeft;
   'user-updated': UserUpdated;

@@ -44,6 +44,19 @@ pub(crate) struct RoomState {
     pub(crate) server_time_ms: u64,
 }
 
+/// The receiver is back on their seat, with all that was made on it; what was missed comes next.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SeatResumed {
+    /// Their own id, the same as before.
+    pub(crate) participant_id: String,
+    /// To come back with the next time; the one before is dead with the first request.
+    pub(crate) resume_token: String,
+    /// The server's clock.
+    pub(crate) server_time_ms: u64,
+}
+
 /// Somebody came.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
@@ -312,7 +325,8 @@ pub(crate) struct RecommendAudioOnly {
 /// Something went wrong that is not the answer to a request.
 ///
 /// `MEDIA_RESTARTED`: all transports, producers and consumers of the room are gone, the seat is not; make them
-/// anew. `MEDIA_LOST`: the media connection broke and with it the seat; the socket is closed next.
+/// anew. `MEDIA_LOST`: all transports of the receiver broke, the seat is kept; make them anew.
+/// `REPLACED`: another connection has the seat now; the socket is closed next, and must not come back.
 /// `TOO_SLOW`: the client does not take its events; the socket is closed next.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
@@ -459,6 +473,7 @@ events! {
     /// Server → client, in a room.
     RoomEvent {
         "room-state" => RoomState(Box<RoomState>),
+        "resumed" => Resumed(SeatResumed),
         "user-joined" => UserJoined(UserJoined),
         "user-left" => UserLeft(UserLeft),
         "user-updated" => UserUpdated(UserUpdated),
@@ -485,6 +500,47 @@ events! {
         "kicked" => Kicked(Kicked),
         "error" => Error(ErrorEvent),
         "server-draining" => ServerDraining(ServerDraining),
+    }
+}
+
+impl RoomEvent {
+    /// Whether it has a number and is told again to who missed it. The others are stale when the next ones come.
+    pub(crate) fn is_sequenced(&self) -> bool {
+        match self {
+            Self::RoomState(_)
+            | Self::UserJoined(_)
+            | Self::UserLeft(_)
+            | Self::UserUpdated(_)
+            | Self::NewProducer(_)
+            | Self::ProducerClosed(_)
+            | Self::ProducerPaused(_)
+            | Self::ProducerResumed(_)
+            | Self::ConsumerClosed(_)
+            | Self::NewMessage(_)
+            | Self::ChatCleared(_)
+            | Self::Timer(_)
+            | Self::RoomUpdated(_)
+            | Self::Waiting(_)
+            | Self::Moderated(_)
+            | Self::Error(_) => true,
+            Self::Resumed(_)
+            | Self::ConsumerLayers(_)
+            | Self::ConsumerScore(_)
+            | Self::ProducerScore(_)
+            | Self::PublishLayers(_)
+            | Self::Bandwidth(_)
+            | Self::ActiveSpeaker(_)
+            | Self::AudioLevels(_)
+            | Self::RecommendAudioOnly(_)
+            | Self::Reaction(_)
+            | Self::Kicked(_)
+            | Self::ServerDraining(_) => false,
+        }
+    }
+
+    /// How long it is as JSON, where that is asked for: 0 for those that have no number.
+    pub(crate) fn json_bytes(&self) -> usize {
+        if self.is_sequenced() { serde_json::to_vec(self).map_or(0, |json| json.len()) } else { 0 }
     }
 }
 

@@ -35,9 +35,10 @@ pub(crate) struct RoomAuth {
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Resume {
-    /// From `room-state.self`.
+    /// From `room-state.self`, or the last `resumed`.
     pub(crate) resume_token: String,
-    /// The `seq` of the last event that came.
+    /// The `seq` of the last event that came; 0: nothing is known any more, not even the transports, and what was made
+    /// on the seat is closed.
     pub(crate) last_seq: u64,
 }
 
