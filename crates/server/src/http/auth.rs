@@ -52,11 +52,21 @@ pub(super) async fn create_guest(State(app): State<Shared>, request: Request) ->
     Ok((StatusCode::CREATED, Json(guest)).into_response())
 }
 
-async fn methods(State(app): State<Shared>) -> Json<AuthMethods> {
+/// How one can sign in here.
+#[utoipa::path(
+    get, path = "/api/auth/methods", tag = "accounts",
+    responses((status = 200, description = "What can be used", body = AuthMethods), super::openapi::Problems)
+)]
+pub(super) async fn methods(State(app): State<Shared>) -> Json<AuthMethods> {
     Json(AuthMethods { oidc: app.config.oidc.is_some() })
 }
 
-async fn register(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
+/// Makes an account.
+#[utoipa::path(
+    post, path = "/api/auth/register", tag = "accounts", request_body = Register,
+    responses((status = 201, description = "Signed in", body = SignedIn), super::openapi::Problems)
+)]
+pub(super) async fn register(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     app.doors.login(client_address(&request, &app.config.trusted_proxies))?;
     let is_https = cookies::is_https(&request, &app.config.trusted_proxies);
     let body: Register = read_json(request).await?;
@@ -89,7 +99,12 @@ pub(super) fn wrong_code() -> Refusal {
     Refusal::new(Code::Forbidden, sentence)
 }
 
-async fn login(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
+/// Signs somebody in.
+#[utoipa::path(
+    post, path = "/api/auth/login", tag = "accounts", request_body = Login,
+    responses((status = 200, description = "Signed in", body = SignedIn), super::openapi::Problems)
+)]
+pub(super) async fn login(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     app.doors.login(client_address(&request, &app.config.trusted_proxies))?;
     let is_https = cookies::is_https(&request, &app.config.trusted_proxies);
     let body: Login = read_json(request).await?;
@@ -123,7 +138,12 @@ pub(super) async fn issue(app: &App, now_ms: u64, account: &Account) -> Result<I
     Ok(issued)
 }
 
-async fn refresh(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
+/// The next token, by the refresh cookie.
+#[utoipa::path(
+    post, path = "/api/auth/refresh", tag = "accounts",
+    responses((status = 200, description = "The next token", body = SignedIn), super::openapi::Problems)
+)]
+pub(super) async fn refresh(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     app.doors.visit(client_address(&request, &app.config.trusted_proxies))?;
     let is_https = cookies::is_https(&request, &app.config.trusted_proxies);
     let ended = || Refusal::new(Code::Unauthorized, "This login has ended; sign in again.");
@@ -137,7 +157,12 @@ async fn refresh(State(app): State<Shared>, request: Request) -> Result<Response
     Ok(with_refresh(Json(answer).into_response(), &issued, is_https))
 }
 
-async fn logout(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
+/// Signs out, everywhere that this login came to.
+#[utoipa::path(
+    post, path = "/api/auth/logout", tag = "accounts",
+    responses((status = 204, description = "Signed out"), super::openapi::Problems)
+)]
+pub(super) async fn logout(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     app.doors.visit(client_address(&request, &app.config.trusted_proxies))?;
     let is_https = cookies::is_https(&request, &app.config.trusted_proxies);
     if let Some(token) = cookies::find(request.headers(), REFRESH) {

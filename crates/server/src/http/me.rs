@@ -27,7 +27,16 @@ pub(super) fn router() -> Router<Shared> {
         .route("/api/me/export", get(export))
 }
 
-async fn read(State(app): State<Shared>, Account(person): Account, request: Request) -> Result<Json<User>, Refusal> {
+/// One’s own account.
+#[utoipa::path(
+    get, path = "/api/me", tag = "accounts",
+    responses((status = 200, description = "The account", body = User), super::openapi::Problems)
+)]
+pub(super) async fn read(
+    State(app): State<Shared>,
+    Account(person): Account,
+    request: Request,
+) -> Result<Json<User>, Refusal> {
     app.doors.visit(client_address(&request, &app.config.trusted_proxies))?;
     let account = people::find(&app.db, person.bare_id()).await?;
     account.map(|account| Json(user(account))).ok_or_else(gone)
@@ -38,7 +47,16 @@ fn gone() -> Refusal {
     Refusal::new(Code::Unauthorized, "There is no such account any more.")
 }
 
-async fn change(State(app): State<Shared>, Account(person): Account, request: Request) -> Result<Json<User>, Refusal> {
+/// Changes it.
+#[utoipa::path(
+    patch, path = "/api/me", tag = "accounts", request_body = ChangeUser,
+    responses((status = 200, description = "The account", body = User), super::openapi::Problems)
+)]
+pub(super) async fn change(
+    State(app): State<Shared>,
+    Account(person): Account,
+    request: Request,
+) -> Result<Json<User>, Refusal> {
     app.doors.visit(client_address(&request, &app.config.trusted_proxies))?;
     let body: ChangeUser = read_json(request).await?;
     let longest = app.config.limits.display_name;
@@ -67,7 +85,12 @@ fn rest_days(days: u8) -> Result<u8, Refusal> {
     }
 }
 
-async fn delete(State(app): State<Shared>, person: Person, request: Request) -> Result<Response, Refusal> {
+/// Removes all that is stored about oneself.
+#[utoipa::path(
+    delete, path = "/api/me", tag = "accounts",
+    responses((status = 204, description = "It is gone"), super::openapi::Problems)
+)]
+pub(super) async fn delete(State(app): State<Shared>, person: Person, request: Request) -> Result<Response, Refusal> {
     app.doors.visit(client_address(&request, &app.config.trusted_proxies))?;
     let is_https = cookies::is_https(&request, &app.config.trusted_proxies);
     people::delete(&app.db, &person).await?;
@@ -75,7 +98,12 @@ async fn delete(State(app): State<Shared>, person: Person, request: Request) -> 
     Ok(without_refresh(StatusCode::NO_CONTENT.into_response(), is_https))
 }
 
-async fn claim_guest(
+/// Takes over what a guest studied.
+#[utoipa::path(
+    post, path = "/api/me/claim-guest", tag = "accounts", request_body = ClaimGuest,
+    responses((status = 204, description = "It is theirs"), super::openapi::Problems)
+)]
+pub(super) async fn claim_guest(
     State(app): State<Shared>,
     Account(person): Account,
     request: Request,
@@ -94,7 +122,12 @@ async fn claim_guest(
     Err(Refusal::new(Code::AlreadyClaimed, "Another account has the study time of this guest already."))
 }
 
-async fn take_administrator(
+/// Becomes administrator by the one-time code.
+#[utoipa::path(
+    post, path = "/api/me/administrator", tag = "accounts", request_body = TakeAdministrator,
+    responses((status = 200, description = "They are", body = User), super::openapi::Problems)
+)]
+pub(super) async fn take_administrator(
     State(app): State<Shared>,
     Account(person): Account,
     request: Request,
@@ -111,7 +144,12 @@ async fn take_administrator(
     account.map(|account| Json(user(account))).ok_or_else(gone)
 }
 
-async fn export(State(app): State<Shared>, person: Person, request: Request) -> Result<Response, Refusal> {
+/// All that is stored about oneself.
+#[utoipa::path(
+    get, path = "/api/me/export", tag = "accounts",
+    responses((status = 200, description = "All of it, as JSON"), super::openapi::Problems)
+)]
+pub(super) async fn export(State(app): State<Shared>, person: Person, request: Request) -> Result<Response, Refusal> {
     app.doors.visit(client_address(&request, &app.config.trusted_proxies))?;
     let everything = people::export(&app.db, now_ms(), &person).await?;
     let as_a_file = [(CONTENT_DISPOSITION, "attachment; filename=\"studyhall.json\"")];

@@ -74,7 +74,7 @@ pub(crate) struct Problem {
 }
 
 /// `POST /api/auth/register`
-#[derive(Clone, Deserialize)]
+#[derive(utoipa::ToSchema, Clone, Deserialize)]
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
@@ -90,7 +90,7 @@ pub(crate) struct Register {
 }
 
 /// `POST /api/auth/login`
-#[derive(Clone, Deserialize)]
+#[derive(utoipa::ToSchema, Clone, Deserialize)]
 #[cfg_attr(test, derive(TS))]
 pub(crate) struct Login {
     /// In any case.
@@ -100,7 +100,7 @@ pub(crate) struct Login {
 }
 
 /// An account, to its owner.
-#[derive(Clone, Serialize)]
+#[derive(utoipa::ToSchema, Clone, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
@@ -125,7 +125,7 @@ pub(crate) struct User {
 }
 
 /// Answer to `POST /api/auth/register`, `/login` and `/refresh`; a cookie with the refresh token comes with it.
-#[derive(Clone, Serialize)]
+#[derive(utoipa::ToSchema, Clone, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SignedIn {
@@ -138,7 +138,7 @@ pub(crate) struct SignedIn {
 }
 
 /// `PATCH /api/me`; what is left out stays.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(utoipa::ToSchema, Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -154,7 +154,7 @@ pub(crate) struct ChangeUser {
 }
 
 /// `POST /api/me/claim-guest`
-#[derive(Clone, Deserialize)]
+#[derive(utoipa::ToSchema, Clone, Deserialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClaimGuest {
@@ -163,7 +163,7 @@ pub(crate) struct ClaimGuest {
 }
 
 /// `POST /api/me/administrator`
-#[derive(Clone, Deserialize)]
+#[derive(utoipa::ToSchema, Clone, Deserialize)]
 #[cfg_attr(test, derive(TS))]
 pub(crate) struct TakeAdministrator {
     /// As the server printed it into its log.
@@ -171,7 +171,7 @@ pub(crate) struct TakeAdministrator {
 }
 
 /// Answer to `GET /api/auth/methods`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(utoipa::ToSchema, Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 pub(crate) struct AuthMethods {
     /// Whether `GET /api/auth/oidc` leads to another site's login.

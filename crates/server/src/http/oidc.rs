@@ -30,7 +30,12 @@ pub(super) fn router() -> Router<Shared> {
     Router::new().route("/api/auth/oidc", get(depart)).route(CALLBACK, get(arrive))
 }
 
-async fn depart(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
+/// To the other site that signs people in.
+#[utoipa::path(
+    get, path = "/api/auth/oidc", tag = "accounts",
+    responses((status = 303, description = "To the other site"), super::openapi::Problems)
+)]
+pub(super) async fn depart(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     app.doors.visit(client_address(&request, &app.config.trusted_proxies))?;
     let oidc = configured(&app)?;
     let is_https = cookies::is_https(&request, &app.config.trusted_proxies);
@@ -44,14 +49,21 @@ fn configured(app: &App) -> Result<&Oidc, Refusal> {
 }
 
 /// What the provider sends the browser back with (RFC 6749 §4.1.2).
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[derive(Deserialize)]
-struct Returned {
+pub(super) struct Returned {
     code: Option<String>,
     state: Option<String>,
     error: Option<String>,
 }
 
-async fn arrive(
+/// Back from it.
+#[utoipa::path(
+    get, path = "/api/auth/oidc/callback", tag = "accounts", params(Returned),
+    responses((status = 303, description = "Back to our page, signed in or not"), super::openapi::Problems)
+)]
+pub(super) async fn arrive(
     State(app): State<Shared>,
     returned: Result<Query<Returned>, axum::extract::rejection::QueryRejection>,
     request: Request,

@@ -14,7 +14,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, OpenApi};
 
-use super::{Shared, admin, auth, health, messages, rooms};
+use super::{Shared, admin, auth, health, me, messages, oidc, rooms, study, study_export};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,6 +24,23 @@ use super::{Shared, admin, auth, health, messages, rooms};
     ),
     paths(
         auth::create_guest,
+        auth::methods,
+        auth::register,
+        auth::login,
+        auth::refresh,
+        auth::logout,
+        oidc::depart,
+        oidc::arrive,
+        me::read,
+        me::change,
+        me::delete,
+        me::claim_guest,
+        me::take_administrator,
+        me::export,
+        study::summary,
+        study::sessions,
+        study::leaderboard,
+        study_export::export,
         rooms::list,
         rooms::one,
         health::healthz,

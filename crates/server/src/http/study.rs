@@ -130,6 +130,8 @@ pub(super) fn positive(ms: i64) -> u64 {
     u64::try_from(ms).unwrap_or(0)
 }
 
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[derive(Debug, Deserialize)]
 pub(super) struct RangeQuery {
     /// A day, or a moment.
@@ -222,7 +224,12 @@ async fn goals_done(app: &App, person: &str, from_ms: i64, to_ms: i64) -> Result
     Ok(positive(row.try_get("done").map_err(refuse)?))
 }
 
-async fn summary(
+/// How much was studied.
+#[utoipa::path(
+    get, path = "/api/study/summary", tag = "study", params(RangeQuery),
+    responses((status = 200, description = "By day, week and month", body = StudySummary), super::openapi::Problems)
+)]
+pub(super) async fn summary(
     State(app): State<Shared>,
     headers: HeaderMap,
     query: Result<Query<RangeQuery>, QueryRejection>,
@@ -257,14 +264,21 @@ async fn summary(
     }))
 }
 
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[derive(Debug, Deserialize)]
-struct PageQuery {
+pub(super) struct PageQuery {
     /// Where the page before ended.
     cursor: Option<String>,
     limit: Option<u32>,
 }
 
-async fn sessions(
+/// One’s own sessions, newest first.
+#[utoipa::path(
+    get, path = "/api/study/sessions", tag = "study", params(PageQuery),
+    responses((status = 200, description = "One page", body = StudySessions), super::openapi::Problems)
+)]
+pub(super) async fn sessions(
     State(app): State<Shared>,
     headers: HeaderMap,
     query: Result<Query<PageQuery>, QueryRejection>,
@@ -324,8 +338,10 @@ fn session(row: &sqlx::any::AnyRow) -> Result<StudySession, sqlx::Error> {
     })
 }
 
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[derive(Debug, Deserialize)]
-struct LeaderboardQuery {
+pub(super) struct LeaderboardQuery {
     /// Of this room only.
     room: Option<String>,
     period: LeaderboardPeriod,
@@ -333,7 +349,12 @@ struct LeaderboardQuery {
     tz: Option<String>,
 }
 
-async fn leaderboard(
+/// Who studied most in a room.
+#[utoipa::path(
+    get, path = "/api/study/leaderboard", tag = "study", params(LeaderboardQuery),
+    responses((status = 200, description = "Who wants to be on it", body = Leaderboard), super::openapi::Problems)
+)]
+pub(super) async fn leaderboard(
     State(app): State<Shared>,
     headers: HeaderMap,
     query: Result<Query<LeaderboardQuery>, QueryRejection>,

@@ -35,6 +35,10 @@ struct Rows {
 }
 
 /// `GET /api/study/export.csv`
+#[utoipa::path(
+    get, path = "/api/study/export.csv", tag = "study", params(RangeQuery),
+    responses((status = 200, description = "CSV (RFC 4180)"), super::openapi::Problems)
+)]
 pub(super) async fn export(
     State(app): State<Shared>,
     headers: HeaderMap,

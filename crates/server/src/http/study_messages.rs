@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// Answer to `GET /api/study/summary`.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(utoipa::ToSchema, Clone, Debug, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StudySummary {
@@ -37,7 +37,7 @@ pub(crate) struct StudySummary {
 }
 
 /// A day, week or month, as far as it is in what was asked for.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(utoipa::ToSchema, Clone, Debug, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StudyPeriod {
@@ -52,7 +52,7 @@ pub(crate) struct StudyPeriod {
 }
 
 /// Answer to `GET /api/study/sessions`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(utoipa::ToSchema, Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[cfg_attr(test, ts(optional_fields))]
 pub(crate) struct StudySessions {
@@ -64,7 +64,7 @@ pub(crate) struct StudySessions {
 }
 
 /// One visit to a room.
-#[derive(Clone, Debug, Serialize)]
+#[derive(utoipa::ToSchema, Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StudySession {
@@ -87,6 +87,7 @@ pub(crate) struct StudySession {
 }
 
 /// How far back a leaderboard goes: to the beginning of this one.
+#[derive(utoipa::ToSchema)]
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "lowercase")]
@@ -100,7 +101,7 @@ pub(crate) enum LeaderboardPeriod {
 }
 
 /// Answer to `GET /api/study/leaderboard`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(utoipa::ToSchema, Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 pub(crate) struct Leaderboard {
     /// As asked for.
@@ -112,7 +113,7 @@ pub(crate) struct Leaderboard {
 }
 
 /// Somebody who wants to be seen there.
-#[derive(Clone, Debug, Serialize)]
+#[derive(utoipa::ToSchema, Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LeaderboardEntry {
