@@ -37,6 +37,10 @@ pub(crate) enum Code {
     UnknownEvent,
     /// Not with this HTTP method.
     MethodNotAllowed,
+    /// Sent away, for a time or for good.
+    Banned,
+    /// Nobody may write now.
+    ChatClosed,
     /// All seats are taken.
     RoomFull,
     /// The receiver understands none of the producer's codecs.
@@ -68,6 +72,8 @@ impl Code {
             Self::RoomNotFound => "ROOM_NOT_FOUND",
             Self::UnknownEvent => "UNKNOWN_EVENT",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::Banned => "BANNED",
+            Self::ChatClosed => "CHAT_CLOSED",
             Self::RoomFull => "ROOM_FULL",
             Self::CannotConsume => "CANNOT_CONSUME",
             Self::TooLarge => "TOO_LARGE",
@@ -83,7 +89,7 @@ impl Code {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized | Self::WrongPassword => StatusCode::UNAUTHORIZED,
-            Self::OriginNotAllowed | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::OriginNotAllowed | Self::Forbidden | Self::Banned | Self::ChatClosed => StatusCode::FORBIDDEN,
             Self::EmailTaken | Self::AlreadyClaimed => StatusCode::CONFLICT,
             Self::NotFound | Self::RoomNotFound | Self::UnknownEvent => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -100,6 +106,7 @@ impl Code {
     pub(crate) fn fault(self) -> Fault {
         match self {
             Self::RoomFull | Self::RoomNotFound | Self::RateLimited | Self::Unauthorized => Fault::User,
+            Self::Banned | Self::ChatClosed => Fault::User,
             Self::WrongPassword | Self::Forbidden | Self::EmailTaken | Self::AlreadyClaimed => Fault::User,
             Self::ServerBusy | Self::Internal => Fault::Ours,
             _ => Fault::Client,

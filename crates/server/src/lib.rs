@@ -131,7 +131,9 @@ impl Server {
         let webhooks = Webhooks::start(config.operation.webhook.as_ref());
         let bell = Arc::new(Bell::heard_by(webhooks.clone()));
         let studies = Arc::new(Studies::new(db.later().clone()));
-        let rooms = Registry::seeded(&config, &workers, &bell, &studies);
+        let rooms = Registry::seeded(&config, &workers, &bell, &studies, db.later());
+        rooms.keep(&db).await.map_err(OpenError::Unreachable)?;
+        rooms.restore_talk(&db).await.map_err(OpenError::Unreachable)?;
         rooms.restore_clocks(&db).await.map_err(OpenError::Unreachable)?;
         people::offer_code(&db).await.map_err(OpenError::Unreachable)?;
         let app = Arc::new(App {

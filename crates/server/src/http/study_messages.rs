@@ -87,8 +87,7 @@ pub(crate) struct StudySession {
 }
 
 /// How far back a leaderboard goes: to the beginning of this one.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(utoipa::ToSchema, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LeaderboardPeriod {

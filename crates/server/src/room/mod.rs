@@ -3,18 +3,23 @@
 //!
 //! Who opens a room twice with the same token sits there twice, unless the second connection resumes the seat of the first.
 
+mod chat;
 mod clock;
 mod event_log;
 mod follow;
 mod kept;
+mod kept_out;
 mod live;
 mod media;
 mod registry;
 mod resume;
+mod roles;
 mod seat;
 mod state;
 mod studies;
 mod study;
+mod talk;
+mod texts;
 mod timing;
 mod trace;
 
@@ -37,9 +42,11 @@ pub(crate) use resume::Ending;
 pub(crate) use seat::{Outlet, Seat};
 pub(crate) use state::{ParticipantId, ProducerFacts};
 pub(crate) use studies::Studies;
+pub(crate) use texts::{emoji, text};
 pub(crate) use timing::start_command;
 
 use crate::clock::now_ms;
+use crate::db::Later;
 use crate::error::{Refusal, error_event};
 use crate::people::Person;
 use crate::signal::lobby::Bell;
@@ -62,6 +69,8 @@ pub(crate) struct Room {
     workers: Arc<Workers>,
     bell: Arc<Bell>,
     studies: Arc<Studies>,
+    /// Stores what is said and done.
+    later: Later,
     /// There from the start on.
     ticking: OnceLock<Ticking>,
     inner: Mutex<Inner>,
@@ -75,6 +84,7 @@ struct RoomOptions {
     is_traced: bool,
     studies: Arc<Studies>,
     grace: Duration,
+    later: Later,
 }
 
 struct Inner {
@@ -109,10 +119,10 @@ impl Room {
         let id = state.info().id;
         let inner = Inner { state, seats: HashMap::new(), router: None };
         let making_router = tokio::sync::Mutex::new(());
-        let RoomOptions { loudest, is_traced, studies, grace } = options;
+        let RoomOptions { loudest, is_traced, studies, later, grace } = options;
         let (inner, ticking) = (Mutex::new(inner), OnceLock::new());
-        let room =
-            Arc::new(Self { id, loudest, is_traced, grace, workers, bell, studies, ticking, inner, making_router });
+        let room = Self { id, loudest, is_traced, grace, workers, bell, studies, later, ticking, inner, making_router };
+        let room = Arc::new(room);
         room.ticking.get_or_init(|| Ticking::start(Arc::downgrade(&room)));
         room
     }
@@ -136,11 +146,13 @@ impl Room {
     pub(crate) fn take_seat(self: &Arc<Self>, person: Person) -> Result<Seat, Refusal> {
         let id = ParticipantId::random();
         let mut inner = self.lock();
-        inner.state.take_seat(now_ms(), id.clone(), person.display_name).map_err(|Full { capacity }| {
+        self.check_kept_out(&inner.state, &person.id)?;
+        let person_id = person.id.clone();
+        inner.state.take_seat(now_ms(), id.clone(), person).map_err(|Full { capacity }| {
             Refusal::new(crate::error::Code::RoomFull, format!("All {capacity} seats of this room are taken."))
         })?;
-        self.studies.seat_taken(&person.id, &self.id, &id);
-        let kept = Kept::new(person.id);
+        self.studies.seat_taken(&person_id, &self.id, &id);
+        let kept = Kept::new(person_id);
         let connection = kept.connection();
         inner.seats.insert(id.clone(), SeatEntry { outlet: None, media: SeatMedia::default(), kept });
         // Told under the lock, so in the order in which it happened.

@@ -9,6 +9,7 @@ use tracing::warn;
 use super::state::State;
 use super::{Room, RoomOptions, Studies};
 use crate::config::Config;
+use crate::db::{Database, Later};
 use crate::error::{Code, Refusal};
 use crate::signal::lobby::Bell;
 use crate::signal::messages::RoomInfo;
@@ -32,7 +33,13 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// "Study Room 1" to as many as there shall be.
-    pub(crate) fn seeded(config: &Config, workers: &Arc<Workers>, bell: &Arc<Bell>, studies: &Arc<Studies>) -> Self {
+    pub(crate) fn seeded(
+        config: &Config,
+        workers: &Arc<Workers>,
+        bell: &Arc<Bell>,
+        studies: &Arc<Studies>,
+        later: &Later,
+    ) -> Self {
         let limits = &config.limits;
         let rooms: Vec<_> = (1..=limits.rooms)
             .map(|number| {
@@ -43,6 +50,7 @@ impl Registry {
                     is_traced: config.trace_rooms.contains(&id),
                     studies: Arc::clone(studies),
                     grace: config.resume_grace,
+                    later: later.clone(),
                 };
                 let state = State::new(id, name, String::new(), limits.room_capacity);
                 Room::new(state, options, Arc::clone(workers), Arc::clone(bell))
@@ -57,6 +65,24 @@ impl Registry {
             warn!(room, "there is no such room to set the loudest microphones of");
         }
         Self { rooms, by_id }
+    }
+
+    /// Has the database know of all rooms, so that what belongs to them can be stored.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn keep(&self, db: &Database) -> Result<(), sqlx::Error> {
+        let sql = "INSERT INTO rooms (id, position, name, capacity, policy, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6) \
+                   ON CONFLICT (id) DO NOTHING";
+        let mut transaction = db.begin().await?;
+        for (index, room) in self.rooms.iter().enumerate() {
+            let info = room.info();
+            let policy = serde_json::to_string(&info.policy).unwrap_or_default();
+            let query =
+                sqlx::query(sql).bind(info.id).bind(index as i64 + 1).bind(info.name).bind(i64::from(info.capacity));
+            query.bind(policy).bind(crate::clock::now_ms() as i64).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await
     }
 
     /// The room with this id.

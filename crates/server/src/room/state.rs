@@ -3,13 +3,17 @@
 
 mod away;
 
+use std::collections::HashMap;
 use std::fmt;
 
+use super::chat::Chat;
 use super::clock::Clock;
+use super::kept_out::KeptOut;
+use crate::people::Person;
 use crate::signal::messages::{
-    ActiveSpeaker, Connection, ConsumerClosed, ErrorEvent, LeaveReason, NewProducer, Participant, ParticipantLevel,
-    Policy, Presence, ProducerOf, RecommendAudioOnly, Role, RoomEvent, RoomInfo, RoomState, SelfInfo, ServerDraining,
-    Source, Status, UserJoined, UserLeft, UserUpdated, Visibility,
+    ActiveSpeaker, Connection, ConsumerClosed, ErrorEvent, Goal, LeaveReason, NewProducer, Participant,
+    ParticipantLevel, Policy, Presence, ProducerOf, RecommendAudioOnly, Role, RoomEvent, RoomInfo, RoomState, SelfInfo,
+    ServerDraining, Source, Status, UserJoined, UserLeft, UserUpdated, Visibility,
 };
 
 /// Above this many people, cameras are advised against.
@@ -70,14 +74,25 @@ pub(crate) struct Full {
     pub(crate) capacity: u32,
 }
 
+/// Somebody who sits in the room.
 #[derive(Clone, Debug)]
-struct Seat {
-    id: ParticipantId,
-    display_name: String,
+pub(super) struct Seat {
+    pub(super) id: ParticipantId,
+    /// Who, as the database knows them.
+    pub(super) person: String,
+    pub(super) display_name: String,
+    pub(super) role: Role,
+    pub(super) status: Status,
+    pub(super) goal: Option<Goal>,
+    /// Under which the goal is stored.
+    pub(super) goal_id: Option<String>,
+    pub(super) hand_raised: bool,
+    /// When they last said something in the chat.
+    pub(super) said_at_ms: Option<u64>,
     joined_at_ms: u64,
     /// Between taking the seat and entering, a participant counts but is not seen.
     entered: bool,
-    producers: Vec<ProducerFacts>,
+    pub(super) producers: Vec<ProducerFacts>,
     /// How well their media get through.
     connection: Connection,
     /// Whether the connection broke on which they are told things.
@@ -101,10 +116,10 @@ impl Seat {
         Participant {
             id: self.id.to_string(),
             display_name: self.display_name.clone(),
-            role: Role::Guest,
-            status: Status::default(),
-            goal: None,
-            hand_raised: false,
+            role: self.role,
+            status: self.status,
+            goal: self.goal.clone(),
+            hand_raised: self.hand_raised,
             audio,
             video,
             screen,
@@ -154,12 +169,30 @@ pub(crate) struct State {
     /// Who leads the conversation, as everybody was told.
     active_speaker: Option<ParticipantId>,
     pub(super) clock: Clock,
+    /// What is allowed.
+    pub(super) policy: Policy,
+    pub(super) chat: Chat,
+    /// What persons with an account may do here, where that is more than any member may.
+    pub(super) roles: HashMap<String, Role>,
+    pub(super) kept_out: KeptOut,
 }
 
 impl State {
     /// An empty room.
     pub(crate) fn new(id: String, name: String, topic: String, capacity: u32) -> Self {
-        Self { id, name, topic, capacity, seats: Vec::new(), active_speaker: None, clock: Clock::default() }
+        Self {
+            id,
+            name,
+            topic,
+            capacity,
+            seats: Vec::new(),
+            active_speaker: None,
+            clock: Clock::default(),
+            policy: Policy::default(),
+            chat: Chat::default(),
+            roles: HashMap::new(),
+            kept_out: KeptOut::default(),
+        }
     }
 
     /// What can be told to anybody.
@@ -173,9 +206,18 @@ impl State {
             capacity: self.capacity,
             occupancy: self.occupancy(),
             locked: false,
-            policy: Policy::default(),
+            policy: self.policy.clone(),
             timer: None,
         }
+    }
+
+    /// Who sits here, in the order of their coming.
+    pub(super) fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    pub(super) fn seats_mut(&mut self) -> &mut [Seat] {
+        &mut self.seats
     }
 
     /// Seats taken.
@@ -195,13 +237,20 @@ impl State {
     ///
     /// # Errors
     /// When there is none left.
-    pub(crate) fn take_seat(&mut self, now_ms: u64, id: ParticipantId, display_name: String) -> Result<(), Full> {
+    pub(crate) fn take_seat(&mut self, now_ms: u64, id: ParticipantId, person: Person) -> Result<(), Full> {
         if self.occupancy() >= self.capacity {
             return Err(Full { capacity: self.capacity });
         }
         let seat = Seat {
             id,
-            display_name,
+            role: self.role_of_person(&person),
+            person: person.id,
+            display_name: person.display_name,
+            status: Status::default(),
+            goal: None,
+            goal_id: None,
+            hand_raised: false,
+            said_at_ms: None,
             joined_at_ms: now_ms,
             entered: false,
             producers: Vec::new(),
@@ -232,11 +281,11 @@ impl State {
     pub(crate) fn greeting(&self, now_ms: u64, id: &ParticipantId) -> Vec<Effect> {
         let to_newcomer = |event| Effect { to: To::One(id.clone()), event };
         let state = RoomState {
-            self_info: SelfInfo { participant_id: id.to_string(), role: Role::Guest, resume_token: String::new() },
+            self_info: SelfInfo { participant_id: id.to_string(), role: self.role_of(id), resume_token: String::new() },
             room: self.info(),
             participants: self.seats.iter().filter(|seat| seat.entered).map(Seat::participant).collect(),
             timer: self.timer(now_ms),
-            messages: Vec::new(),
+            messages: self.chat.recent(),
             ice_servers: Vec::new(),
             server_time_ms: now_ms,
         };
@@ -394,8 +443,12 @@ pub(crate) fn draining(reconnect_in_ms: u64) -> Effect {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    pub(crate) fn person(name: &str) -> Person {
+        Person { id: "g:1".into(), display_name: name.into(), is_account: false, is_admin: false }
+    }
 
     fn room(capacity: u32) -> State {
         State::new("study-room-1".into(), "Study Room 1".into(), String::new(), capacity)
@@ -403,7 +456,7 @@ mod tests {
 
     fn sit(room: &mut State, name: &str) -> ParticipantId {
         let id = ParticipantId::random();
-        room.take_seat(1_000, id.clone(), name.into()).unwrap();
+        room.take_seat(1_000, id.clone(), person(name)).unwrap();
         id
     }
 
@@ -424,9 +477,9 @@ mod tests {
     #[test]
     fn exactly_as_many_sit_as_there_are_seats() {
         let mut room = room(50);
-        let taken = (0..1_000).filter(|_| room.take_seat(0, ParticipantId::random(), "A".into()).is_ok()).count();
+        let taken = (0..1_000).filter(|_| room.take_seat(0, ParticipantId::random(), person("A")).is_ok()).count();
         assert_eq!(taken, 50);
-        assert_eq!(room.take_seat(0, ParticipantId::random(), "A".into()), Err(Full { capacity: 50 }));
+        assert_eq!(room.take_seat(0, ParticipantId::random(), person("A")), Err(Full { capacity: 50 }));
         assert_eq!(room.occupancy(), 50);
     }
 
@@ -434,9 +487,9 @@ mod tests {
     fn a_seat_given_back_can_be_taken_again() {
         let mut room = room(1);
         let first = join(&mut room, "A");
-        assert!(room.take_seat(0, ParticipantId::random(), "B".into()).is_err());
+        assert!(room.take_seat(0, ParticipantId::random(), person("B")).is_err());
         assert!(room.leave(&first, LeaveReason::Left).is_some());
-        assert!(room.take_seat(0, ParticipantId::random(), "B".into()).is_ok());
+        assert!(room.take_seat(0, ParticipantId::random(), person("B")).is_ok());
     }
 
     #[test]

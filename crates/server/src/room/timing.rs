@@ -15,7 +15,7 @@ use super::study::Mode;
 use super::{Inner, ParticipantId, Registry, Room};
 use crate::db::Database;
 use crate::error::{Code, Refusal};
-use crate::signal::messages::{PhaseKind, Policy, Role, RoomEvent, RoomInfo, Timer, TimerControl, TimerStart};
+use crate::signal::messages::{PhaseKind, Role, RoomEvent, RoomInfo, Timer, TimerControl, TimerStart};
 
 /// Longest sleep: the machine's clock may be set, and does not stand while the machine sleeps.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -81,12 +81,7 @@ fn may_control(control: TimerControl, role: Role) -> bool {
 impl State {
     /// Who may control the clock.
     fn timer_control(&self) -> TimerControl {
-        Policy::default().timer_control
-    }
-
-    /// What a participant may do.
-    fn role_of(&self, _id: &ParticipantId) -> Role {
-        Role::Guest
+        self.policy.timer_control
     }
 
     /// The clock as everybody sees it.

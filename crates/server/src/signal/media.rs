@@ -11,17 +11,26 @@ use sfu::{Consumer, ProducerOptions, WebRtcTransportOptions, Workers};
 use tracing::debug;
 
 use super::messages::{
-    Closed, ConnectTransport, Connected, Consume, ConsumeAnswer, ConsumeOutcome, ConsumeRefusal, ConsumerIdOnly,
-    ConsumerIds, ConsumerOptions, CreateTransport, GetStats, IceParametersAnswer, LeaveReason, Left, Okay, Paused,
-    Produce, ProduceAnswer, ProducerIdOnly, RequestName, Resumed, RtpCapabilitiesAnswer, SetPreferredLayers,
+    Closed, CompleteGoal, ConnectTransport, Connected, Consume, ConsumeAnswer, ConsumeOutcome, ConsumeRefusal,
+    ConsumerIdOnly, ConsumerIds, ConsumerOptions, CreateTransport, GetStats, IceParametersAnswer, LeaveReason, Left,
+    Message, MessageAnswer, MessageType, Moderate, Okay, Paused, Produce, ProduceAnswer, ProducerIdOnly, RaiseHand,
+    React, Report, RequestName, Resumed, RtpCapabilitiesAnswer, SendMessage, SetGoal, SetPreferredLayers, SetStatus,
     SetViewport, Source, StatsAnswer, TimerAnswer, TransportAnswer, TransportIdOnly, TransportOptions,
 };
 use crate::App;
 use crate::error::{Code, Refusal};
-use crate::room::{Command, Consumable, ParticipantId, ProducerFacts, Room, Shown, TransportViewport, start_command};
+use crate::room::{
+    Command, Consumable, ParticipantId, ProducerFacts, Room, Shown, TransportViewport, emoji, start_command, text,
+};
 
 /// Largest width and height of a tile: no screen has more pixels.
 const MAX_TILE_PIXELS: f64 = 16_384.0;
+
+/// Longest texts, in characters.
+const MAX_MESSAGE: usize = 1_000;
+const MAX_GOAL: usize = 200;
+const MAX_REASON: usize = 200;
+const MAX_REPORT: usize = 500;
 
 /// A participant who asks for something.
 pub(super) struct Caller {
@@ -90,16 +99,54 @@ impl Caller {
                 json(&IceParametersAnswer { ice_parameters: transport.restart_ice().await? })
             }
             RequestName::GetStats => json(&self.stats(payload.read_or_default()?).await?),
-            RequestName::SendMessage
-            | RequestName::SetStatus
-            | RequestName::SetGoal
-            | RequestName::CompleteGoal
-            | RequestName::RaiseHand
-            | RequestName::React
-            | RequestName::Moderate
-            | RequestName::Report
-            | RequestName::UpdateRoom
-            | RequestName::ClearChat => Err(Refusal::new(Code::UnknownEvent, "There is no such event.")),
+            RequestName::SendMessage => {
+                let SendMessage { content, message_type } = payload.read()?;
+                let message = self.say(&content, message_type.unwrap_or_default())?;
+                json(&MessageAnswer { message })
+            }
+            RequestName::SetStatus => {
+                let request: SetStatus = payload.read()?;
+                self.room.set_status(&self.id, request.status)?;
+                json(&Okay::DONE)
+            }
+            RequestName::SetGoal => {
+                let request: SetGoal = payload.read()?;
+                self.room.set_goal(&self.id, text("text", &request.text, 0..=MAX_GOAL)?)?;
+                json(&Okay::DONE)
+            }
+            RequestName::CompleteGoal => {
+                let CompleteGoal { done, recap } = payload.read()?;
+                let recap = recap.map(|recap| text("recap", &recap, 0..=MAX_GOAL)).transpose()?;
+                self.room.complete_goal(&self.id, done, recap)?;
+                json(&Okay::DONE)
+            }
+            RequestName::RaiseHand => {
+                let request: RaiseHand = payload.read()?;
+                self.room.raise_hand(&self.id, request.raised)?;
+                json(&Okay::DONE)
+            }
+            RequestName::React => {
+                let request: React = payload.read()?;
+                self.room.react(&self.id, emoji("emoji", &request.emoji)?)?;
+                json(&Okay::DONE)
+            }
+            RequestName::Moderate => {
+                let mut request: Moderate = payload.read()?;
+                request.reason = request.reason.map(|reason| text("reason", &reason, 0..=MAX_REASON)).transpose()?;
+                self.room.moderate(&self.id, request).await?;
+                json(&Okay::DONE)
+            }
+            RequestName::Report => {
+                let request: Report = payload.read()?;
+                let reason = text("reason", &request.reason, 1..=MAX_REPORT)?;
+                self.room.report(&self.id, &request.participant_id, &reason)?;
+                json(&Okay::DONE)
+            }
+            RequestName::ClearChat => {
+                self.room.clear_chat(&self.id)?;
+                json(&Okay::DONE)
+            }
+            RequestName::UpdateRoom => Err(Refusal::new(Code::UnknownEvent, "There is no such event.")),
             RequestName::TimerStart => self.control_timer(start_command(payload.read_or_default()?)?),
             RequestName::TimerPause => self.control_timer(Command::Pause),
             RequestName::TimerResume => self.control_timer(Command::Resume),
@@ -110,6 +157,14 @@ impl Caller {
                 json(&Left::DONE)
             }
         }
+    }
+
+    fn say(&self, content: &str, message_type: MessageType) -> Result<Message, Refusal> {
+        let content = match message_type {
+            MessageType::Text => text("content", content, 1..=MAX_MESSAGE)?,
+            MessageType::Emoji => emoji("content", content)?,
+        };
+        self.room.say(&self.id, content, message_type)
     }
 
     fn control_timer(&self, command: Command) -> Result<Value, Refusal> {

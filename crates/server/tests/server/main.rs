@@ -25,5 +25,6 @@ mod speaking;
 mod stats;
 mod storage;
 mod study;
+mod talking;
 mod timer;
 mod webhooks;

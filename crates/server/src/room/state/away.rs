@@ -49,7 +49,7 @@ mod tests {
     fn a_connection_is_as_good_as_the_worse_of_its_ways() {
         let mut room = State::new("r".into(), "R".into(), String::new(), 2);
         let id = ParticipantId::random();
-        room.take_seat(0, id.clone(), "A".into()).unwrap();
+        room.take_seat(0, id.clone(), super::super::tests::person("A")).unwrap();
         assert_eq!(told(room.set_away(&id, true)), None);
         assert_eq!(told(room.set_away(&id, false)), None);
         room.enter(0, &id);
@@ -65,7 +65,7 @@ mod tests {
     fn who_comes_back_is_told_the_room_with_their_own_producers() {
         let mut room = State::new("r".into(), "R".into(), String::new(), 2);
         let id = ParticipantId::random();
-        room.take_seat(0, id.clone(), "A".into()).unwrap();
+        room.take_seat(0, id.clone(), super::super::tests::person("A")).unwrap();
         room.enter(0, &id);
         let source = crate::signal::messages::Source::Mic;
         room.add_producer(&id, super::super::ProducerFacts { id: "p1".into(), source, paused: false });
