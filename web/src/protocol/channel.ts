@@ -107,6 +107,8 @@ export class RoomChannel implements Signalling {
       // Another window has the seat now; coming back would take it from there.
       if (code === 'REPLACED') this.#refuse(new ProtocolError(code, message));
     });
+    // Whoever sent us away closes the connection next; coming back at once is not what was meant.
+    this.on('kicked', ({ reason }) => this.#refuse(new ProtocolError('KICKED', sentAway(reason))));
     this.on('server-draining', ({ reconnectInMs }) => {
       this.#drainDelayMs = reconnectInMs;
     });
@@ -273,6 +275,11 @@ export class RoomChannel implements Signalling {
     this.#socket.removeAllListeners();
     this.#socket.offAny();
   }
+}
+
+function sentAway(reason: string): string {
+  const sentence = 'You were asked to leave this room.';
+  return reason === '' ? sentence : `${sentence} Reason: ${reason}`;
 }
 
 /** The address of the connection is known to the library's polling alone, and not in its types. */

@@ -8,6 +8,8 @@ export function person(id: string, joinedAtMs: number): Participant {
     id,
     displayName: id.toUpperCase(),
     role: 'guest',
+    status: 'focusing',
+    handRaised: false,
     audio: 'off',
     video: 'off',
     screen: 'off',

@@ -127,7 +127,7 @@ export function reduceRoom(state: RoomView, action: RoomAction): RoomView {
       return {
         ...state,
         participants: state.participants.map((person) =>
-          person.id === action.event.participantId ? { ...person, ...action.event } : person,
+          person.id === action.event.participantId ? updated(person, action.event) : person,
         ),
       };
     case 'new-producer':
@@ -228,6 +228,14 @@ function leave(state: RoomView, event: RoomEvents['user-left']): RoomView {
     leaderId: state.leaderId === event.participantId ? undefined : state.leaderId,
     announcement: person === undefined ? state.announcement : `${person.displayName} has left.`,
   };
+}
+
+/** What the event does not name stays; a goal that is null is none any more. */
+function updated(person: Participant, event: RoomEvents['user-updated']): Participant {
+  const { participantId: id, goal: changed, ...changes } = event;
+  const { goal: before, ...rest } = person;
+  const goal = changed === undefined ? before : (changed ?? undefined);
+  return { ...rest, ...changes, id, ...(goal === undefined ? {} : { goal }) };
 }
 
 function setPaused(state: RoomView, producerId: string, paused: boolean): RoomView {

@@ -17,6 +17,7 @@ mod request_id;
 mod rooms;
 mod study;
 mod study_export;
+pub(crate) mod room_messages;
 pub(crate) mod study_messages;
 mod study_summary;
 

@@ -12,6 +12,7 @@ use ts_rs::{Config, TS, TypeVisitor};
 use super::messages as m;
 use super::messages::{LobbyEvent, RefusalAnswer, RequestName, RoomAuth, RoomEvent};
 use crate::http::messages as http;
+use crate::http::room_messages as rooms;
 use crate::http::study_messages as study;
 
 const HEADER: &str = "\
@@ -78,6 +79,8 @@ fn generate() -> String {
     add!(m::Paused, m::Resumed, m::Closed, m::Okay, m::Left);
     add!(m::SendMessage, m::MessageAnswer, m::SetStatus, m::SetGoal, m::CompleteGoal, m::RaiseHand, m::React);
     add!(m::TimerStart, m::TimerAnswer, m::Moderate, m::Report, m::UpdateRoom, m::RoomAnswer);
+    add!(rooms::CreateRoom, rooms::ChangeRoom, rooms::CreateInvite, rooms::Invite, rooms::MessagePage);
+    add!(rooms::BanPage, rooms::CreateBan, rooms::ReportPage);
     add!(study::StudySummary, study::StudySessions, study::Leaderboard);
     add!(m::Message, m::ChatCleared, m::RoomUpdated, m::Reaction, m::Waiting, m::Moderated, m::Kicked);
 

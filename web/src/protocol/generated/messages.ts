@@ -25,6 +25,53 @@ export type AuthMethods = {
 oidc: boolean, };
 
 /**
+ * Somebody who may not come into a room.
+ */
+export type Ban = { 
+/**
+ * For `moderate` with `unban`.
+ */
+id: string, 
+/**
+ * Whom it keeps out.
+ */
+kind: BanKind, 
+/**
+ * As it was then; to be escaped where it is shown.
+ */
+displayName: string, 
+/**
+ * May be empty.
+ */
+reason: string, 
+/**
+ * Since when.
+ */
+createdAt: string, 
+/**
+ * Until when; not there: for good.
+ */
+expiresAt?: string, };
+
+/**
+ * Whom a ban keeps out.
+ */
+export type BanKind = "person" | "address";
+
+/**
+ * Answer to `GET /api/rooms/{id}/bans`.
+ */
+export type BanPage = { 
+/**
+ * The newest first; those whose time is over are not in it.
+ */
+bans: Array<Ban>, 
+/**
+ * The `before` of the next page; not there on the last one.
+ */
+next?: string, };
+
+/**
  * What the receiver's link carries, at most once a second.
  */
 export type Bandwidth = { 
@@ -50,6 +97,43 @@ export type BandwidthState = "ok" | "limited" | "audio-only";
  * What a room wants of cameras.
  */
 export type CameraPolicy = "optional" | "required" | "closed";
+
+/**
+ * `PATCH /api/rooms/{id}`; what is left out stays.
+ */
+export type ChangeRoom = { 
+/**
+ * 1 to 80 characters.
+ */
+name?: string, 
+/**
+ * Up to 200 characters.
+ */
+topic?: string, 
+/**
+ * BCP 47; empty: not said.
+ */
+language?: string, 
+/**
+ * Seats; who sits keeps the seat.
+ */
+capacity?: number, 
+/**
+ * Who finds it, and who comes in.
+ */
+visibility?: Visibility, 
+/**
+ * 4 to 200 characters; null: none any more.
+ */
+password: string | null, 
+/**
+ * Whether nobody else is let in.
+ */
+locked?: boolean, 
+/**
+ * What is allowed.
+ */
+policy?: PolicyChange, };
 
 /**
  * `PATCH /api/me`; what is left out stays.
@@ -302,6 +386,27 @@ score: number,
 producerScore: number, };
 
 /**
+ * `POST /api/rooms/{id}/bans`
+ */
+export type CreateBan = { 
+/**
+ * Who sits in the room, or wrote in it.
+ */
+participantId: string, 
+/**
+ * Why: up to 200 characters.
+ */
+reason?: string, 
+/**
+ * How long; left out: for good.
+ */
+durationMs?: number, 
+/**
+ * Whether also others from the same network are kept out; only of somebody who sits there.
+ */
+withAddress?: boolean, };
+
+/**
  * `POST /api/guests`
  */
 export type CreateGuest = { 
@@ -309,6 +414,52 @@ export type CreateGuest = {
  * 1 to 50 characters.
  */
 displayName: string, };
+
+/**
+ * `POST /api/rooms/{id}/invites`
+ */
+export type CreateInvite = { 
+/**
+ * One minute to 90 days; left out: a week.
+ */
+expiresInMs?: number, 
+/**
+ * How many people it lets in, 1 to 1000; left out: 50.
+ */
+uses?: number, };
+
+/**
+ * `POST /api/rooms`
+ */
+export type CreateRoom = { 
+/**
+ * 1 to 80 characters.
+ */
+name: string, 
+/**
+ * Up to 200 characters.
+ */
+topic?: string, 
+/**
+ * BCP 47, such as `en`.
+ */
+language?: string, 
+/**
+ * Seats, at least 1; more than the server's capacity of a room only for administrators.
+ */
+capacity?: number, 
+/**
+ * Left out: public.
+ */
+visibility?: Visibility, 
+/**
+ * Of a private room: 4 to 200 characters.
+ */
+password?: string, 
+/**
+ * What is left out is as in other rooms.
+ */
+policy?: PolicyChange, };
 
 /**
  * `create-transport`
@@ -422,6 +573,23 @@ username?: string,
  * TURN only.
  */
 credential?: string, };
+
+/**
+ * Answer to `POST /api/rooms/{id}/invites`.
+ */
+export type Invite = { 
+/**
+ * For `auth.invite` of the namespace `/room`, and for `?invite=` of the room's page. It is shown this once.
+ */
+invite: string, 
+/**
+ * Until when.
+ */
+expiresAt: string, 
+/**
+ * How many people it still lets in.
+ */
+usesLeft: number, };
 
 /**
  * The receiver has to go; the socket is closed next.
@@ -562,6 +730,19 @@ export type MessageAnswer = {
  * As everybody got it.
  */
 message: Message, };
+
+/**
+ * Answer to `GET /api/rooms/{id}/messages`.
+ */
+export type MessagePage = { 
+/**
+ * The oldest of the page first.
+ */
+messages: Array<Message>, 
+/**
+ * The `before` of the page with older ones; not there on the last one.
+ */
+next?: string, };
 
 /**
  * What a message is.
@@ -1039,6 +1220,56 @@ participantId: string,
  * What they did: 1 to 500 characters.
  */
 reason: string, };
+
+/**
+ * What somebody told about somebody.
+ */
+export type ReportEntry = { 
+/**
+ * Which.
+ */
+id: string, 
+/**
+ * Where it was.
+ */
+roomId: string, 
+/**
+ * Who told it; to be escaped where it is shown.
+ */
+byName: string, 
+/**
+ * About whom; to be escaped where it is shown.
+ */
+targetName: string, 
+/**
+ * What they did.
+ */
+reason: string, 
+/**
+ * The last that was said then.
+ */
+context: Array<Message>, 
+/**
+ * When.
+ */
+reportedAt: string, 
+/**
+ * When somebody looked after it; not there: nobody did.
+ */
+handledAt?: string, };
+
+/**
+ * Answer to `GET /api/rooms/{id}/reports`.
+ */
+export type ReportPage = { 
+/**
+ * The newest first.
+ */
+reports: Array<ReportEntry>, 
+/**
+ * The `before` of the next page; not there on the last one.
+ */
+next?: string, };
 
 /**
  * A seat that is kept for somebody whose connection broke.
