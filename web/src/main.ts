@@ -4,6 +4,7 @@ import { mount } from 'svelte';
 
 import './ui/styles/tokens.css';
 import './ui/styles/base.css';
+import './ui/styles/forms.css';
 import App from './ui/App.svelte';
 
 const target = document.getElementById('app');

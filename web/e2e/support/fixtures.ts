@@ -79,6 +79,21 @@ export class People {
     return page;
   }
 
+  /** A window that shows another page of ours. */
+  async visit(path: string): Promise<Page> {
+    const context = await this.#browser.newContext();
+    this.#contexts.push(context);
+    await context.addInitScript(
+      (kept) => {
+        if (localStorage.getItem('studyhall') === null) localStorage.setItem('studyhall', kept);
+      },
+      JSON.stringify({ camera: false, microphone: false }),
+    );
+    const page = await context.newPage();
+    await page.goto(this.url + path);
+    return page;
+  }
+
   /** A person with this name who sits in the room. */
   async join(name: string, arrival: Arrival): Promise<Person> {
     const page = await this.open(arrival);

@@ -58,6 +58,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
         STUDYHALL_WORKERS: String(WORKERS),
         STUDYHALL_DATA_DIR: data,
         STUDYHALL_GUESTS_PER_MINUTE: '1000',
+        STUDYHALL_LOGINS_PER_MINUTE: '1000',
         RUST_LOG: process.env['RUST_LOG'] ?? 'info',
         ...settings,
       },

@@ -41,11 +41,7 @@ export class Publisher {
   #encoding: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(
-    transports: Transports,
-    signalling: Signalling,
-    handlers: PublisherHandlers,
-  ) {
+  constructor(transports: Transports, signalling: Signalling, handlers: PublisherHandlers) {
     this.#transports = transports;
     this.#signalling = signalling;
     this.#handlers = handlers;

@@ -1,13 +1,7 @@
 /** What somebody in a room does besides sending pictures and sound. What is refused is thrown, with a sentence for people. */
 
 import type { RoomChannel } from '../protocol/channel';
-import type {
-  Action,
-  Phase,
-  PolicyChange,
-  Status,
-  UpdateRoom,
-} from '../protocol/generated/messages';
+import type { Action, Phase, PolicyChange, Status, UpdateRoom } from '../protocol/generated/messages';
 
 export type { PolicyChange };
 

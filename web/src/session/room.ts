@@ -15,11 +15,18 @@ import type { TransportLink } from '../media/transports';
 import { Viewport } from '../media/viewport';
 import { RoomChannel, type Link, type Manager } from '../protocol/channel';
 import type { Identity } from '../protocol/identity';
-import type { ErrorEvent, IceServer, Message, Moderated, NewProducer, Source } from '../protocol/generated/messages';
+import type {
+  ErrorEvent,
+  IceServer,
+  Message,
+  Moderated,
+  NewProducer,
+  Source,
+} from '../protocol/generated/messages';
 import { backOff } from '../protocol/retry';
 import { createCell, createStore, type Cell, type Readable, type Store } from '../store';
 import { initialRoom, reduceRoom, type RoomAction, type RoomView } from '../state/room';
-import { initialStudy, reduceStudy, type StudyAction, type StudyView } from '../state/study';
+import { initialActivity, reduceActivity, type ActivityAction, type ActivityView } from '../state/activity';
 import { Deeds } from './deeds';
 import { seatOfThisTab } from './seat';
 
@@ -54,7 +61,7 @@ export class RoomSession {
   readonly viewport: Viewport;
   readonly #channel: RoomChannel;
   readonly #store: Store<RoomView, RoomAction> = createStore(initialRoom, reduceRoom);
-  readonly #study: Store<StudyView, StudyAction> = createStore(initialStudy, reduceStudy);
+  readonly #activity: Store<ActivityView, ActivityAction> = createStore(initialActivity, reduceActivity);
   /** Remote pictures, by producer. */
   readonly #tracks: Cell<Tracks> = createCell<Tracks>(new Map());
   readonly #playback: Playback;
@@ -89,8 +96,8 @@ export class RoomSession {
   }
 
   /** The clock, the chat, and who waits. */
-  get study(): Readable<StudyView> {
-    return this.#study;
+  get activity(): Readable<ActivityView> {
+    return this.#activity;
   }
 
   /** For what is asked over HTTP. */
@@ -100,12 +107,12 @@ export class RoomSession {
 
   /** Whether the chat is on the screen. */
   setChatSeen(seen: boolean): void {
-    this.#study.dispatch({ type: 'chat-seen', seen });
+    this.#activity.dispatch({ type: 'chat-seen', seen });
   }
 
   /** What was said before that. */
   addOlder(messages: readonly Message[]): void {
-    this.#study.dispatch({ type: 'older-messages', messages });
+    this.#activity.dispatch({ type: 'older-messages', messages });
   }
 
   get tracks(): Readable<Tracks> {
@@ -226,11 +233,11 @@ export class RoomSession {
     channel.on('error', (event) => this.#handleError(event));
     channel.on('room-updated', (event) => dispatch({ type: 'room-updated', event }));
     channel.on('moderated', (event) => dispatch({ type: 'notice', notice: moderatedSentence(event) }));
-    this.#listenToStudy();
+    this.#listenToActivity();
   }
 
-  #listenToStudy(): void {
-    const { dispatch } = this.#study;
+  #listenToActivity(): void {
+    const { dispatch } = this.#activity;
     const channel = this.#channel;
     channel.on('room-state', (event) => dispatch({ type: 'room-state', event, atMs: performance.now() }));
     channel.on('resumed', (event) => dispatch({ type: 'resumed', event, atMs: performance.now() }));
@@ -241,7 +248,7 @@ export class RoomSession {
     channel.on('chat-cleared', (event) => dispatch({ type: 'chat-cleared', event }));
     channel.on('waiting', (event) => dispatch({ type: 'waiting', event }));
     channel.on('reaction', (event) => {
-      const key = this.#study.get().reacted;
+      const key = this.#activity.get().reacted;
       dispatch({ type: 'reaction', event });
       setTimeout(() => dispatch({ type: 'reaction-over', key }), REACTION_MS);
     });

@@ -1,98 +1,54 @@
-import { describe, expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 
-import type { Message, RoomState, Timer } from '../protocol/generated/messages';
-import { clockText, initialStudy, reduceStudy, remainingMs, type StudyAction, type StudyView } from './study';
+import { BARS, barsOf, durationOf, firstDay } from './study';
 
-function after(...actions: StudyAction[]): StudyView {
-  return actions.reduce(reduceStudy, initialStudy);
+const HOUR_MS = 3_600_000;
+
+function period(start: string, focusMs: number, freeMs: number) {
+  return { start, focusMs, freeMs, totalMs: focusMs + freeMs };
 }
 
-function timer(change: Partial<Timer> = {}): Timer {
-  return {
-    state: 'running',
-    phase: 'focus',
-    phases: [{ kind: 'focus', durationMs: 60_000 }],
-    index: 0,
-    cycle: 0,
-    endsAtMs: 1_060_000,
-    remainingMs: 60_000,
-    controlledBy: 'everyone',
-    serverTimeMs: 1_000_000,
-    ...change,
-  };
-}
-
-function message(id: string, participantId = 'other'): Message {
-  return { id, participantId, displayName: 'Ada', content: "don't", type: 'text', sentAtMs: 0 };
-}
-
-function entered(messages: Message[] = []): StudyAction {
-  const event = { timer: timer(), messages, serverTimeMs: 1_000_000 } as unknown as RoomState;
-  return { type: 'room-state', event, atMs: 500 };
-}
-
-describe('the clock', () => {
-  test('goes by the time of the server, whatever the clock of this machine says', () => {
-    expect(remainingMs(after(entered()), 10_500)).toBe(50_000);
-    expect(remainingMs(after(entered()), 100_000)).toBe(0);
-  });
-
-  test('the event that came soonest is believed', () => {
-    const late: StudyAction = { type: 'timer', event: timer({ serverTimeMs: 1_005_000 }), atMs: 5_900 };
-    expect(remainingMs(after(entered(), late), 10_500)).toBe(50_000);
-    const sooner: StudyAction = { type: 'timer', event: timer({ serverTimeMs: 1_005_000 }), atMs: 5_450 };
-    expect(remainingMs(after(entered(), sooner), 10_500)).toBe(49_950);
-  });
-
-  test('stands while it is paused', () => {
-    const { endsAtMs: _gone, ...paused } = timer({ state: 'paused', remainingMs: 42_000 });
-    expect(_gone).toBeDefined();
-    expect(remainingMs(after(entered(), { type: 'timer', event: paused, atMs: 600 }), 99_000)).toBe(42_000);
-  });
-
-  test('is written as people write it', () => {
-    expect([0, 1, 59_999, 60_000, 1_500_000, 3_600_000, 3_661_000].map(clockText)).toEqual([
-      '00:00',
-      '00:01',
-      '01:00',
-      '01:00',
-      '25:00',
-      '1:00:00',
-      '1:01:01',
-    ]);
-  });
+it.each([
+  [0, '0 min'],
+  [999, '0 min'],
+  [59_999, '59 s'],
+  [60_000, '1 min'],
+  [HOUR_MS - 1, '59 min'],
+  [HOUR_MS, '1 h'],
+  [HOUR_MS + 5 * 60_000, '1 h 5 min'],
+  [100 * HOUR_MS, '100 h'],
+])('%d ms are %s', (ms, text) => {
+  expect(durationOf(ms)).toBe(text);
 });
 
-describe('the chat', () => {
-  const said = (id: string, who = 'other'): StudyAction => ({
-    type: 'new-message',
-    event: message(id, who),
-    selfId: 'me',
-  });
-
-  test('what others say while nobody looks is counted', () => {
-    expect(after(entered(), said('1'), said('2', 'me'), said('3')).unread).toBe(2);
-    const seen: StudyAction = { type: 'chat-seen', seen: true };
-    expect(after(entered(), said('1'), seen, said('2')).unread).toBe(0);
-  });
-
-  test('older messages come before, each once', () => {
-    const older: StudyAction = { type: 'older-messages', messages: [message('0'), message('1')] };
-    expect(after(entered([message('1'), message('2')]), older).messages.map(({ id }) => id)).toEqual([
-      '0',
-      '1',
-      '2',
-    ]);
-  });
-
-  test('what was cleared is gone', () => {
-    expect(after(entered([message('1')]), { type: 'chat-cleared', event: { by: 'Ada' } }).messages).toEqual([]);
-  });
+it('draws to the highest bar', () => {
+  const bars = barsOf(
+    [period('2026-11-22', HOUR_MS, HOUR_MS), period('2026-11-23', HOUR_MS, 0)],
+    'days',
+    'en',
+  );
+  expect(bars.map(({ focusShare, freeShare }) => [focusShare, freeShare])).toEqual([
+    [0.5, 0.5],
+    [0.5, 0],
+  ]);
 });
 
-test('a reaction is shown until it is over', () => {
-  const react: StudyAction = { type: 'reaction', event: { participantId: 'a', emoji: '🎉' } };
-  const shown = after(react, react);
-  expect(shown.reactions.map(({ key }) => key)).toEqual([0, 1]);
-  expect(reduceStudy(shown, { type: 'reaction-over', key: 0 }).reactions.map(({ key }) => key)).toEqual([1]);
+it('draws nothing where nothing was studied', () => {
+  const [bar] = barsOf([period('2026-11-23', 0, 0)], 'days', 'en');
+  expect([bar?.focusShare, bar?.freeShare]).toEqual([0, 0]);
+});
+
+it('shows the last days, named as they are wherever one looks from', () => {
+  const days = Array.from({ length: 30 }, (_, index) =>
+    period(`2026-11-${String(index + 1).padStart(2, '0')}`, 1, 0),
+  );
+  const bars = barsOf(days, 'days', 'en-GB');
+  expect(bars).toHaveLength(BARS.days);
+  expect(bars.at(-1)?.name).toMatch(/^Mon,? 30 Nov$/);
+  expect(barsOf([period('2026-11-01', 1, 0)], 'months', 'en-GB')[0]?.name).toBe('November 2026');
+  expect(barsOf([period('2026-11-23', 1, 0)], 'weeks', 'en-GB')[0]?.name).toBe('Week of 23 Nov');
+});
+
+it('asks for a year', () => {
+  expect(firstDay(Date.parse('2026-11-23T12:00:00Z'))).toBe('2025-11-24');
 });

@@ -23,6 +23,9 @@ const NOT_BUILT: &str = include_str!("not-built.html");
 /// Vite puts a hash into the names of these files: what has the name never changes.
 const HASHED: &str = "assets/";
 
+/// Addresses that the client draws a page for; those of rooms are told by how they begin.
+const PAGES: [&str; 7] = ["", "room", "rooms/new", "sign-in", "sign-up", "account", "study"];
+
 pub(super) fn router() -> Router<Shared> {
     Router::new().fallback(serve).layer(CompressionLayer::new())
 }
@@ -38,7 +41,10 @@ async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if let Some(file) = Client::get(path).filter(|_| !path.is_empty()) {
         return send(path, file, &headers, StatusCode::OK);
     }
-    let is_page = path.is_empty() || path == "index.html" || path == "room" || path.starts_with("room/");
+    let is_page = path == "index.html"
+        || PAGES.contains(&path.trim_end_matches('/'))
+        || path.starts_with("room/")
+        || (path.starts_with("rooms/") && path.ends_with("/edit"));
     let status = if is_page { StatusCode::OK } else { StatusCode::NOT_FOUND };
     if !is_page && !accepts_html(&headers) {
         return Refusal::not_found("file").into_response();
