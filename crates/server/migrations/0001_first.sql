@@ -53,6 +53,7 @@ CREATE TABLE rooms (
     topic TEXT NOT NULL DEFAULT '',
     -- BCP 47, such as "en"; empty: not said.
     language TEXT NOT NULL DEFAULT '',
+    -- 0: as configured.
     capacity BIGINT NOT NULL,
     -- public, unlisted or private.
     visibility TEXT NOT NULL DEFAULT 'public',
@@ -71,6 +72,14 @@ CREATE TABLE memberships (
     role TEXT NOT NULL,
     since_ms BIGINT NOT NULL,
     PRIMARY KEY (room_id, user_id)
+);
+
+-- Guests who came into a private room by its password or an invitation once.
+CREATE TABLE passes (
+    room_id TEXT NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+    person TEXT NOT NULL,
+    since_ms BIGINT NOT NULL,
+    PRIMARY KEY (room_id, person)
 );
 
 CREATE TABLE invites (

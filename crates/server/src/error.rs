@@ -39,6 +39,20 @@ pub(crate) enum Code {
     MethodNotAllowed,
     /// Sent away, for a time or for good.
     Banned,
+    /// The room is private, and neither a password nor an invitation was shown.
+    PasswordRequired,
+    /// The invitation is unknown, used up or too old.
+    InviteInvalid,
+    /// Nobody else is let in.
+    RoomLocked,
+    /// Guests are not let in.
+    AccountRequired,
+    /// Somebody has to let them in first.
+    Waiting,
+    /// Nobody let them in.
+    Rejected,
+    /// What the room's policy does not allow now.
+    Policy,
     /// Nobody may write now.
     ChatClosed,
     /// All seats are taken.
@@ -73,6 +87,13 @@ impl Code {
             Self::UnknownEvent => "UNKNOWN_EVENT",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::Banned => "BANNED",
+            Self::PasswordRequired => "PASSWORD_REQUIRED",
+            Self::InviteInvalid => "INVITE_INVALID",
+            Self::RoomLocked => "ROOM_LOCKED",
+            Self::AccountRequired => "ACCOUNT_REQUIRED",
+            Self::Waiting => "WAITING",
+            Self::Rejected => "REJECTED",
+            Self::Policy => "POLICY",
             Self::ChatClosed => "CHAT_CLOSED",
             Self::RoomFull => "ROOM_FULL",
             Self::CannotConsume => "CANNOT_CONSUME",
@@ -90,6 +111,8 @@ impl Code {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized | Self::WrongPassword => StatusCode::UNAUTHORIZED,
             Self::OriginNotAllowed | Self::Forbidden | Self::Banned | Self::ChatClosed => StatusCode::FORBIDDEN,
+            Self::PasswordRequired | Self::InviteInvalid | Self::RoomLocked => StatusCode::FORBIDDEN,
+            Self::AccountRequired | Self::Waiting | Self::Rejected | Self::Policy => StatusCode::FORBIDDEN,
             Self::EmailTaken | Self::AlreadyClaimed => StatusCode::CONFLICT,
             Self::NotFound | Self::RoomNotFound | Self::UnknownEvent => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -106,7 +129,8 @@ impl Code {
     pub(crate) fn fault(self) -> Fault {
         match self {
             Self::RoomFull | Self::RoomNotFound | Self::RateLimited | Self::Unauthorized => Fault::User,
-            Self::Banned | Self::ChatClosed => Fault::User,
+            Self::Banned | Self::ChatClosed | Self::PasswordRequired | Self::InviteInvalid => Fault::User,
+            Self::RoomLocked | Self::AccountRequired | Self::Waiting | Self::Rejected | Self::Policy => Fault::User,
             Self::WrongPassword | Self::Forbidden | Self::EmailTaken | Self::AlreadyClaimed => Fault::User,
             Self::ServerBusy | Self::Internal => Fault::Ours,
             _ => Fault::Client,

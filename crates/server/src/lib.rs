@@ -30,8 +30,8 @@ use db::{Database, Place};
 use operations::Operations;
 use operations::webhooks::Webhooks;
 pub use people::KeyError;
-use people::{Doors, Oidc, Tokens};
-use room::{Registry, Studies};
+use people::{Doors, Marking, Oidc, Tokens};
+use room::{Ground, Registry, Studies};
 use signal::lobby::{self, Bell};
 
 /// When clients are asked to come back after a restart, at the earliest.
@@ -48,6 +48,7 @@ pub(crate) struct App {
     pub(crate) rooms: Registry,
     pub(crate) tokens: Tokens,
     pub(crate) doors: Doors,
+    pub(crate) marking: Marking,
     pub(crate) oidc: Option<Oidc>,
     pub(crate) workers: Arc<sfu::Workers>,
     pub(crate) bell: Arc<Bell>,
@@ -130,15 +131,21 @@ impl Server {
         })?;
         let webhooks = Webhooks::start(config.operation.webhook.as_ref());
         let bell = Arc::new(Bell::heard_by(webhooks.clone()));
-        let studies = Arc::new(Studies::new(db.later().clone()));
-        let rooms = Registry::seeded(&config, &workers, &bell, &studies, db.later());
-        rooms.keep(&db).await.map_err(OpenError::Unreachable)?;
-        rooms.restore_talk(&db).await.map_err(OpenError::Unreachable)?;
+        let studies = Arc::new(Studies::new(db.later().clone(), webhooks.clone()));
+        let (ground_workers, ground_bell) = (Arc::clone(&workers), Arc::clone(&bell));
+        let ground = Ground {
+            workers: ground_workers,
+            bell: ground_bell,
+            studies: Arc::clone(&studies),
+            later: db.later().clone(),
+        };
+        let rooms = Registry::load(&config, ground, &db).await.map_err(OpenError::Unreachable)?;
         rooms.restore_clocks(&db).await.map_err(OpenError::Unreachable)?;
         people::offer_code(&db).await.map_err(OpenError::Unreachable)?;
         let app = Arc::new(App {
             tokens: Tokens::new(&key),
             doors: Doors::new(&config),
+            marking: Marking::new(&key),
             oidc,
             draining: AtomicBool::new(false),
             operations: Operations::new(&config, webhooks),

@@ -13,6 +13,7 @@ const track = (name: string): MediaStreamTrack =>
 class World implements Signalling {
   readonly asked: string[] = [];
   readonly errors: { source: Source; message: string }[] = [];
+  readonly paused: Source[] = [];
   refuse: (name: RequestName) => ProtocolError | undefined = () => undefined;
   /** What each source sends now; `undefined` while paused or closed. */
   readonly sending = new Map<Source, unknown>();
@@ -27,9 +28,10 @@ class World implements Signalling {
   onProduced: (producerId: string) => void = () => undefined;
   private count = 0;
 
-  readonly publisher = new Publisher(this.transports(), this, (source, message) =>
-    this.errors.push({ source, message }),
-  );
+  readonly publisher = new Publisher(this.transports(), this, {
+    onError: (source, message) => void this.errors.push({ source, message }),
+    onPaused: (source) => void this.paused.push(source),
+  });
 
   readonly request = <N extends RequestName>(name: N, payload: Payload<N>): Promise<Answer<N>> => {
     const { producerId = '' } = (payload ?? {}) as { producerId?: string };

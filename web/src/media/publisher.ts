@@ -20,10 +20,18 @@ const MAX_ATTEMPTS = 3;
 /** How often it is looked whether there is a connection again. */
 const RECONNECT_MS = 500;
 
+export interface PublisherHandlers {
+  onError(source: Source, message: string): void;
+  /** The server has paused what we send: nobody hears or sees it. */
+  onPaused(source: Source): void;
+}
+
 export class Publisher {
   readonly #transports: Transports;
   readonly #signalling: Signalling;
-  readonly #onError: (source: Source, message: string) => void;
+  readonly #handlers: PublisherHandlers;
+  /** Producers that the server has paused before they were known here. */
+  readonly #pausedByServer = new Set<string>();
   readonly #wishes = new Map<Source, Wish>();
   readonly #producers = new Map<Source, types.Producer>();
   readonly #working = new Set<Source>();
@@ -33,14 +41,10 @@ export class Publisher {
   #encoding: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(
-    transports: Transports,
-    signalling: Signalling,
-    onError: (source: Source, message: string) => void,
-  ) {
+  constructor(transports: Transports, signalling: Signalling, handlers: PublisherHandlers) {
     this.#transports = transports;
     this.#signalling = signalling;
-    this.#onError = onError;
+    this.#handlers = handlers;
   }
 
   set(source: Source, wish: Wish): void {
@@ -83,6 +87,29 @@ export class Publisher {
     }
   }
 
+  /** What of ours this is. */
+  sourceOf(producerId: string): Source | undefined {
+    return [...this.#producers].find(([, { id }]) => id === producerId)?.[0];
+  }
+
+  /** The server has paused it; that may be told before the answer by which it becomes known here. */
+  notePaused(producerId: string): void {
+    const source = this.sourceOf(producerId);
+    if (source === undefined) this.#pausedByServer.add(producerId);
+    else this.#handlers.onPaused(source);
+  }
+
+  /** The server has closed it, and has to be told nothing. */
+  forget(producerId: string): Source | undefined {
+    const source = this.sourceOf(producerId);
+    if (source === undefined) return undefined;
+    const producer = this.#producers.get(source);
+    this.#producers.delete(source);
+    this.#layers.delete(producerId);
+    producer?.close();
+    return source;
+  }
+
   producers(): ReadonlyMap<Source, types.Producer> {
     return this.#producers;
   }
@@ -110,7 +137,7 @@ export class Publisher {
         attempt += 1;
         if (attempt >= MAX_ATTEMPTS || !isWorthRetrying(error)) {
           this.#wishes.set(source, this.#actual(source));
-          this.#onError(source, sentenceOf(error));
+          this.#handlers.onError(source, sentenceOf(error));
           break;
         }
         await sleep(backOff(attempt));
@@ -201,6 +228,7 @@ export class Publisher {
         : {}),
     });
     this.#producers.set(source, producer);
+    if (this.#pausedByServer.delete(producer.id)) this.#handlers.onPaused(source);
     this.#encodeInTurn(producer.id);
     producer.on('transportclose', () => this.#producers.delete(source));
   }

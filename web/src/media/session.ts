@@ -14,6 +14,8 @@ export interface MediaHandlers {
   onTrack(producer: NewProducer, track: MediaStreamTrack): void;
   onTrackGone(producer: NewProducer): void;
   onPublishError(source: Source, message: string): void;
+  /** The server has paused what we send. */
+  onPaused(source: Source): void;
   onReceiveError(message: string): void;
 }
 
@@ -24,9 +26,10 @@ export class MediaSession {
 
   constructor(signalling: Signalling, iceServers: IceServer[], handlers: MediaHandlers) {
     this.#transports = new Transports(signalling, iceServers, handlers);
-    this.#publisher = new Publisher(this.#transports, signalling, (source, message) =>
-      handlers.onPublishError(source, message),
-    );
+    this.#publisher = new Publisher(this.#transports, signalling, {
+      onError: (source, message) => handlers.onPublishError(source, message),
+      onPaused: (source) => handlers.onPaused(source),
+    });
     this.subscriber = new Subscriber(this.#transports, signalling, {
       onTrack: (producer, track) => handlers.onTrack(producer, track),
       onTrackGone: (producer) => handlers.onTrackGone(producer),
@@ -40,6 +43,16 @@ export class MediaSession {
 
   setLayers({ producerId, layers }: PublishLayers): void {
     this.#publisher.setLayers(producerId, layers);
+  }
+
+  /** The server has paused something of ours. */
+  pausedByServer(producerId: string): void {
+    this.#publisher.notePaused(producerId);
+  }
+
+  /** The server has closed something of ours; what it was. */
+  closedByServer(producerId: string): Source | undefined {
+    return this.#publisher.forget(producerId);
   }
 
   /** We are back on the same seat after the connection to the server was lost. */

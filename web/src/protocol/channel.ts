@@ -19,6 +19,8 @@ export type Link =
   | { kind: 'connecting' }
   | { kind: 'joined' }
   | { kind: 'reconnecting'; reason: string }
+  /** Before the door, until somebody in the room lets us in. */
+  | { kind: 'waiting'; message: string }
   | { kind: 'refused'; error: ProtocolError }
   | { kind: 'closed' };
 
@@ -28,6 +30,9 @@ export interface RoomChannelOptions {
   /** `fresh` asks for a token that was never used: the last one was refused. */
   token: (fresh: boolean) => Promise<string>;
   onLink: (link: Link) => void;
+  /** Opens a private room. */
+  password?: string | undefined;
+  invite?: string | undefined;
   /** An answer that has not come by then will not come. */
   requestTimeoutMs?: number;
   /** Where the way back to the seat is kept for when the page is loaded again. */
@@ -82,7 +87,13 @@ export class RoomChannel implements Signalling {
     this.#options = options;
     this.#socket = options.manager.socket('/room');
     this.#socket.auth = (give) => {
-      const auth: RoomAuth = { token: this.#token, roomId: options.roomId };
+      const { roomId, password, invite } = options;
+      const auth: RoomAuth = {
+        token: this.#token,
+        roomId,
+        ...(password === undefined ? {} : { password }),
+        ...(invite === undefined ? {} : { invite }),
+      };
       const resume = this.#seat.resume();
       give(resume === undefined ? auth : { ...auth, resume });
     };
@@ -167,6 +178,11 @@ export class RoomChannel implements Signalling {
     if (isPolling(transport)) navigator.sendBeacon(transport.uri(), ENGINE_IO_CLOSE);
   }
 
+  /** For what is asked over HTTP in the same name. */
+  get token(): string {
+    return this.#token;
+  }
+
   /** Events of a room arrive in the order in which the server sent them. */
   on<N extends keyof RoomEvents>(name: N, handler: (event: RoomEvents[N]) => void): void {
     // The library's listener type cannot follow a generic name; the generated table is the contract.
@@ -238,6 +254,11 @@ export class RoomChannel implements Signalling {
         return;
       case 'new-token':
         void this.#connect(true);
+        return;
+      case 'knock-again':
+        this.#refusals = 0;
+        this.#options.onLink({ kind: 'waiting', message: error.message });
+        this.#connectIn(retry.delayMs);
         return;
       case 'wait':
         this.#options.onLink({ kind: 'reconnecting', reason: error.message });

@@ -6,6 +6,8 @@ export type Retry =
   | { kind: 'wait'; delayMs: number }
   /** The token has run out or was refused: get another one, then try again. */
   | { kind: 'new-token' }
+  /** Somebody in the room has to let us in: ask again, however often. */
+  | { kind: 'knock-again'; delayMs: number }
   | { kind: 'give-up' };
 
 export interface RefusalContext {
@@ -17,10 +19,13 @@ export interface RefusalContext {
 
 /** More refusals in a row than this and the person is told. */
 const MAX_REFUSALS = 6;
+/** How often to knock where the server does not say. */
+const KNOCK_AGAIN_MS = 2_000;
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 15_000;
 
 export function afterRefusal(error: ProtocolError, context: RefusalContext): Retry {
+  if (error.code === 'WAITING') return { kind: 'knock-again', delayMs: error.retryAfterMs ?? KNOCK_AGAIN_MS };
   if (context.refusals > MAX_REFUSALS) return { kind: 'give-up' };
   switch (error.code) {
     case 'UNAUTHORIZED':

@@ -15,10 +15,19 @@ import type { TransportLink } from '../media/transports';
 import { Viewport } from '../media/viewport';
 import { RoomChannel, type Link, type Manager } from '../protocol/channel';
 import type { Identity } from '../protocol/identity';
-import type { ErrorEvent, IceServer, NewProducer, Source } from '../protocol/generated/messages';
+import type {
+  ErrorEvent,
+  IceServer,
+  Message,
+  Moderated,
+  NewProducer,
+  Source,
+} from '../protocol/generated/messages';
 import { backOff } from '../protocol/retry';
 import { createCell, createStore, type Cell, type Readable, type Store } from '../store';
 import { initialRoom, reduceRoom, type RoomAction, type RoomView } from '../state/room';
+import { initialActivity, reduceActivity, type ActivityAction, type ActivityView } from '../state/activity';
+import { Deeds } from './deeds';
 import { seatOfThisTab } from './seat';
 
 export interface RoomSessionOptions {
@@ -27,10 +36,15 @@ export interface RoomSessionOptions {
   roomId: string;
   displayName: string;
   local: LocalMedia;
+  /** Opens a private room. */
+  password?: string | undefined;
+  invite?: string | undefined;
 }
 
 export type Tracks = ReadonlyMap<string, MediaStreamTrack>;
 
+/** How long a reaction is shown, in milliseconds. */
+const REACTION_MS = 4_000;
 /** How often it is looked who speaks, in milliseconds. */
 const SPEAKING_INTERVAL_MS = 250;
 /** Own level from which the ring is drawn; see `levelOf`. */
@@ -42,10 +56,12 @@ const PUBLISHED: readonly Source[] = ['mic', 'camera', 'screen', 'screen-audio']
 
 export class RoomSession {
   readonly local: LocalMedia;
+  readonly deeds: Deeds;
   /** What is on the screen; the pictures tell it. */
   readonly viewport: Viewport;
   readonly #channel: RoomChannel;
   readonly #store: Store<RoomView, RoomAction> = createStore(initialRoom, reduceRoom);
+  readonly #activity: Store<ActivityView, ActivityAction> = createStore(initialActivity, reduceActivity);
   /** Remote pictures, by producer. */
   readonly #tracks: Cell<Tracks> = createCell<Tracks>(new Map());
   readonly #playback: Playback;
@@ -67,13 +83,36 @@ export class RoomSession {
       token: (fresh) => options.identity.token(options.displayName, fresh),
       onLink: (link) => this.#handleLink(link),
       memory: seatOfThisTab(),
+      password: options.password,
+      invite: options.invite,
     });
+    this.deeds = new Deeds(this.#channel);
     this.viewport = new Viewport((tiles) => this.#channel.request('set-viewport', { tiles }));
     this.#listen();
   }
 
   get view(): Readable<RoomView> {
     return this.#store;
+  }
+
+  /** The clock, the chat, and who waits. */
+  get activity(): Readable<ActivityView> {
+    return this.#activity;
+  }
+
+  /** For what is asked over HTTP. */
+  get token(): string {
+    return this.#channel.token;
+  }
+
+  /** Whether the chat is on the screen. */
+  setChatSeen(seen: boolean): void {
+    this.#activity.dispatch({ type: 'chat-seen', seen });
+  }
+
+  /** What was said before that. */
+  addOlder(messages: readonly Message[]): void {
+    this.#activity.dispatch({ type: 'older-messages', messages });
   }
 
   get tracks(): Readable<Tracks> {
@@ -118,6 +157,10 @@ export class RoomSession {
   /** To be called from the handler of a click, which is what the browser waits for. */
   unblockSound(): void {
     this.#playback.unblock();
+  }
+
+  notify(notice: string): void {
+    this.#store.dispatch({ type: 'notice', notice });
   }
 
   dismissNotice(): void {
@@ -168,10 +211,14 @@ export class RoomSession {
       this.#want(event);
     });
     channel.on('producer-closed', (event) => {
+      if (event.participantId === this.#store.get().selfId) this.#closedByServer(event.producerId);
       this.#media?.subscriber.drop(event.producerId);
       dispatch({ type: 'producer-closed', event });
     });
-    channel.on('producer-paused', (event) => dispatch({ type: 'producer-paused', event }));
+    channel.on('producer-paused', (event) => {
+      if (event.participantId === this.#store.get().selfId) this.#media?.pausedByServer(event.producerId);
+      dispatch({ type: 'producer-paused', event });
+    });
     channel.on('producer-resumed', (event) => dispatch({ type: 'producer-resumed', event }));
     channel.on('consumer-closed', ({ consumerId }) => this.#media?.subscriber.dropConsumer(consumerId));
     channel.on('active-speaker', (event) => dispatch({ type: 'active-speaker', event }));
@@ -184,6 +231,39 @@ export class RoomSession {
       dispatch({ type: 'starved', producerId, starved: spatialLayer === null && reason === 'bandwidth' });
     });
     channel.on('error', (event) => this.#handleError(event));
+    channel.on('room-updated', (event) => dispatch({ type: 'room-updated', event }));
+    channel.on('moderated', (event) => dispatch({ type: 'notice', notice: moderatedSentence(event) }));
+    this.#listenToActivity();
+  }
+
+  #listenToActivity(): void {
+    const { dispatch } = this.#activity;
+    const channel = this.#channel;
+    channel.on('room-state', (event) => dispatch({ type: 'room-state', event, atMs: performance.now() }));
+    channel.on('resumed', (event) => dispatch({ type: 'resumed', event, atMs: performance.now() }));
+    channel.on('timer', (event) => dispatch({ type: 'timer', event, atMs: performance.now() }));
+    channel.on('new-message', (event) => {
+      dispatch({ type: 'new-message', event, selfId: this.#store.get().selfId });
+    });
+    channel.on('chat-cleared', (event) => dispatch({ type: 'chat-cleared', event }));
+    channel.on('waiting', (event) => dispatch({ type: 'waiting', event }));
+    channel.on('reaction', (event) => {
+      const key = this.#activity.get().reacted;
+      dispatch({ type: 'reaction', event });
+      setTimeout(() => dispatch({ type: 'reaction-over', key }), REACTION_MS);
+    });
+  }
+
+  /** What is not sent any more is off here too: the person turns it on again where that is allowed. */
+  #pausedByServer(source: Source): void {
+    if (source === 'mic') void this.local.setMicrophone(false);
+    else if (source === 'camera') void this.local.setCamera(false);
+    else this.local.stopScreen();
+  }
+
+  #closedByServer(producerId: string): void {
+    const source = this.#media?.closedByServer(producerId);
+    if (source !== undefined) this.#pausedByServer(source);
   }
 
   #handleError({ code, message }: ErrorEvent): void {
@@ -237,7 +317,10 @@ export class RoomSession {
           source
         ];
         dispatch({ type: 'notice', notice: `Your ${what} could not be shared. ${message}` });
+        // What looks as if it were on and is not misleads.
+        this.#pausedByServer(source);
       },
+      onPaused: (source) => this.#pausedByServer(source),
       onReceiveError: (message) => {
         dispatch({ type: 'notice', notice: `Somebody’s picture or sound could not be received. ${message}` });
       },
@@ -351,4 +434,18 @@ export class RoomSession {
     this.viewport.close();
     this.#stopMedia();
   }
+}
+
+const DONE_TO_YOU: Partial<Record<Moderated['action'], string>> = {
+  mute: 'Your microphone was muted',
+  'stop-video': 'Your camera was turned off',
+  'stop-screen': 'Your screen is not shared any more',
+  promote: 'You are a moderator now',
+  demote: 'You are a moderator no more',
+  'transfer-host': 'You are the host now',
+};
+
+function moderatedSentence({ action, by, reason }: Moderated): string {
+  const what = DONE_TO_YOU[action] ?? 'Something was changed';
+  return `${what} (by ${by}).${reason === undefined ? '' : ` ${reason}`}`;
 }

@@ -79,6 +79,7 @@ export type RoomAction =
   | Event<'bandwidth'>
   | Event<'active-speaker'>
   | Event<'audio-levels'>
+  | Event<'room-updated'>
   | { type: 'starved'; producerId: string; starved: boolean }
   | { type: 'pin'; participantId: string | undefined }
   | { type: 'media-restarted' }
@@ -146,6 +147,8 @@ export function reduceRoom(state: RoomView, action: RoomAction): RoomView {
       return { ...state, producers: new Map(), ...NO_MEDIA };
     case 'bandwidth':
       return { ...state, bandwidth: action.event.state };
+    case 'room-updated':
+      return { ...state, room: action.event.room };
     case 'active-speaker':
       return { ...state, leaderId: action.event.participantId ?? undefined };
     case 'audio-levels':

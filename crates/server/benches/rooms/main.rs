@@ -2,7 +2,7 @@
 //! process and its cores, so the figures are upper bounds.
 
 // Helpers of tests are tests too; clippy knows only functions marked as such.
-#![allow(clippy::unwrap_used, dead_code, unused_imports)]
+#![allow(clippy::unwrap_used, dead_code, unused_imports, unused_macros)]
 
 #[path = "../../tests/server/client.rs"]
 mod client;

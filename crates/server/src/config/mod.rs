@@ -100,8 +100,14 @@ pub struct Limits {
     pub media_events_per_10s: u32,
     /// Media events of a participant at once.
     pub media_events_burst: u32,
+    /// Messages of a participant in ten seconds, and at once.
+    pub chat_messages_per_10s: u32,
     /// Other events of a participant in ten seconds, and at once.
     pub other_events_per_10s: u32,
+    /// Rooms that people may make, all together.
+    pub made_rooms: usize,
+    /// Rooms that one account may have.
+    pub rooms_per_account: usize,
 }
 
 /// How many microphones of each room are heard at a time, the loudest; 0: all.
@@ -317,6 +323,9 @@ impl Limits {
             consumers: sources.find("STUDYHALL_MAX_CONSUMERS").number(1..=1_000)?,
             media_events_per_10s: sources.find("STUDYHALL_MEDIA_EVENTS_PER_10S").number(1..=100_000)?,
             media_events_burst: sources.find("STUDYHALL_MEDIA_EVENTS_BURST").number(1..=100_000)?,
+            chat_messages_per_10s: sources.find("STUDYHALL_CHAT_MESSAGES_PER_10S").number(1..=100_000)?,
+            made_rooms: sources.find("STUDYHALL_MAX_ROOMS").number(0..=10_000)?,
+            rooms_per_account: sources.find("STUDYHALL_ROOMS_PER_ACCOUNT").number(0..=10_000)?,
             other_events_per_10s: sources.find("STUDYHALL_OTHER_EVENTS_PER_10S").number(1..=100_000)?,
         })
     }

@@ -90,6 +90,12 @@ const PUBLIC: &[Setting] = settings![
         "Media events of one participant in ten seconds";
     "media-events-burst", "STUDYHALL_MEDIA_EVENTS_BURST", None, "COUNT", "400",
         "Media events of one participant at once";
+    "chat-messages-per-10s", "STUDYHALL_CHAT_MESSAGES_PER_10S", None, "COUNT", "10",
+        "Messages of one participant in ten seconds, and at once";
+    "max-rooms", "STUDYHALL_MAX_ROOMS", None, "COUNT", "1000",
+        "Rooms that people may make, all together; 0 means none";
+    "rooms-per-account", "STUDYHALL_ROOMS_PER_ACCOUNT", None, "COUNT", "10",
+        "Rooms that one account may have; administrators may have more";
     "other-events-per-10s", "STUDYHALL_OTHER_EVENTS_PER_10S", None, "COUNT", "50",
         "Other events of one participant in ten seconds, and at once";
     "data-dir", "STUDYHALL_DATA_DIR", None, "DIRECTORY", "data",

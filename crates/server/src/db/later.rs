@@ -75,7 +75,8 @@ impl Statement {
         }
     }
 
-    async fn execute(&self, connection: &mut sqlx::AnyConnection) -> Result<(), sqlx::Error> {
+    /// Does it now.
+    pub(crate) async fn execute(&self, connection: &mut sqlx::AnyConnection) -> Result<(), sqlx::Error> {
         let mut query = sqlx::query(self.sql);
         for argument in &self.arguments {
             query = match argument {

@@ -121,11 +121,6 @@ impl Database {
         &self.pool
     }
 
-    /// Which one it is.
-    pub(crate) fn dialect(&self) -> Dialect {
-        self.dialect
-    }
-
     /// Begins a transaction that may write: on SQLite the only one at a time.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
         match self.dialect {

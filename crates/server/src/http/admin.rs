@@ -1,15 +1,17 @@
 //! For those who run the server: what happens in it now, what was done, and two acts. Each act is noted.
 
+use axum::extract::FromRequestParts;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::identity::Administrator;
 use super::openapi::Problems;
 use super::{Shared, bearer};
-use crate::App;
 use crate::error::{Code, Refusal};
 use crate::operations::audit::{self, AuditEntry};
 use crate::room::LiveRoom;
@@ -33,19 +35,24 @@ pub(crate) struct Admin {
     pub(crate) person: String,
 }
 
-/// Who runs the server, if it is they who ask.
-///
-/// # Errors
-/// When it is somebody else.
-pub(crate) fn require_admin(app: &App, headers: &HeaderMap) -> Result<Admin, Refusal> {
-    let token = app.config.operation.admin_token.as_ref();
-    if token.is_some_and(|token| bearer::shows(headers, token)) {
-        return Ok(Admin { person: String::new() });
+/// By the operator's token, or by that of an account which the database says is an administrator's.
+impl FromRequestParts<Shared> for Admin {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Refusal> {
+        let token = app.config.operation.admin_token.as_ref();
+        if token.is_some_and(|token| bearer::shows(&parts.headers, token)) {
+            return Ok(Self { person: String::new() });
+        }
+        match Administrator::from_request_parts(parts, app).await {
+            Ok(Administrator(person)) => Ok(Self { person: person.id }),
+            Err(refusal) if refusal.code == Code::Unauthorized => Err(Refusal::new(
+                Code::Unauthorized,
+                "This is for administrators: show the token of an administrator's account, or the operator's, as a bearer token.",
+            )),
+            Err(refusal) => Err(refusal),
+        }
     }
-    Err(Refusal::new(
-        Code::Unauthorized,
-        "This is for administrators: show an administrator's token as a bearer token.",
-    ))
 }
 
 /// Answer to `GET /api/admin/rooms`.
@@ -63,8 +70,7 @@ pub(crate) struct LiveRooms {
         Problems,
     )
 )]
-pub(super) async fn rooms(State(app): State<Shared>, headers: HeaderMap) -> Result<Json<LiveRooms>, Refusal> {
-    require_admin(&app, &headers)?;
+pub(super) async fn rooms(State(app): State<Shared>, _: Admin) -> Result<Json<LiveRooms>, Refusal> {
     let mut rooms = Vec::new();
     for room in app.rooms.iter() {
         rooms.extend(room.live().await);
@@ -103,10 +109,9 @@ pub(crate) struct Acts {
 )]
 pub(super) async fn acts(
     State(app): State<Shared>,
-    headers: HeaderMap,
+    _: Admin,
     query: Result<Query<ActsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Acts>, Refusal> {
-    require_admin(&app, &headers)?;
     let Query(query) = query.map_err(|error| Refusal::bad_request(format!("{}.", error.body_text())))?;
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=PAGE).contains(&limit) {
@@ -145,11 +150,7 @@ pub(crate) struct Draining {
         Problems,
     )
 )]
-pub(super) async fn drain(
-    State(app): State<Shared>,
-    headers: HeaderMap,
-) -> Result<(StatusCode, Json<Draining>), Refusal> {
-    let admin = require_admin(&app, &headers)?;
+pub(super) async fn drain(State(app): State<Shared>, admin: Admin) -> Result<(StatusCode, Json<Draining>), Refusal> {
     let seats_taken = app.rooms.iter().map(|room| room.info().occupancy).sum();
     if app.begin_draining() {
         audit::note(&app, &admin.person, "drain", &json!({ "seatsTaken": seats_taken }));
@@ -168,10 +169,9 @@ pub(super) async fn drain(
 )]
 pub(super) async fn remove(
     State(app): State<Shared>,
-    headers: HeaderMap,
+    admin: Admin,
     id: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<StatusCode, Refusal> {
-    let admin = require_admin(&app, &headers)?;
     let Path(id) = id.map_err(|_| Refusal::bad_request("The participant's id is not valid UTF-8."))?;
     let room = app.rooms.iter().find(|room| room.send_away(&id)).ok_or_else(|| Refusal::not_found("participant"))?;
     audit::note(&app, &admin.person, "remove-participant", &json!({ "participantId": id, "roomId": room.id() }));

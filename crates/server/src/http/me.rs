@@ -93,6 +93,9 @@ fn rest_days(days: u8) -> Result<u8, Refusal> {
 pub(super) async fn delete(State(app): State<Shared>, person: Person, request: Request) -> Result<Response, Refusal> {
     app.doors.visit(client_address(&request, &app.config.trusted_proxies))?;
     let is_https = cookies::is_https(&request, &app.config.trusted_proxies);
+    // Who sits in a room gets up first, or what is counted there would be stored again.
+    app.rooms.forget_person(&person.id);
+    app.studies.forget_person(&person.id);
     people::delete(&app.db, &person).await?;
     app.tokens.end(now_ms() / 1000, &person);
     Ok(without_refresh(StatusCode::NO_CONTENT.into_response(), is_https))

@@ -14,10 +14,11 @@ mod oidc;
 mod openapi;
 mod origin;
 mod request_id;
+pub(crate) mod room_messages;
+mod room_order;
 mod rooms;
 mod study;
 mod study_export;
-pub(crate) mod room_messages;
 pub(crate) mod study_messages;
 mod study_summary;
 
@@ -61,6 +62,7 @@ pub(crate) fn router(app: Shared, socket_io: SocketIoLayer) -> Router {
         .merge(me::router())
         .merge(oidc::router())
         .merge(rooms::router())
+        .merge(room_order::router())
         .merge(study::router())
         .merge(health::router())
         .merge(admin::router())
@@ -144,7 +146,7 @@ fn is_trusted_peer(request: &Request, trusted: &[Prefix]) -> bool {
 
 /// Each proxy appends whom it saw: from the right, the first who is not one of ours. What stands left of that was
 /// written by whoever wanted to.
-fn forwarded_for(peer: IpAddr, headers: &HeaderMap, trusted: &[Prefix]) -> IpAddr {
+pub(crate) fn forwarded_for(peer: IpAddr, headers: &HeaderMap, trusted: &[Prefix]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|prefix| prefix.contains(address));
     let mut address = peer;
     let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());

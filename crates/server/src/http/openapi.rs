@@ -14,7 +14,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, OpenApi};
 
-use super::{Shared, admin, auth, health, me, messages, oidc, rooms, study, study_export};
+use super::{Shared, admin, auth, health, me, messages, oidc, room_order, rooms, study, study_export};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -43,6 +43,16 @@ use super::{Shared, admin, auth, health, me, messages, oidc, rooms, study, study
         study_export::export,
         rooms::list,
         rooms::one,
+        rooms::create,
+        rooms::change,
+        rooms::remove,
+        room_order::invite,
+        room_order::messages,
+        room_order::bans,
+        room_order::ban,
+        room_order::unban,
+        room_order::reports,
+        room_order::handled,
         health::healthz,
         health::readyz,
         health::figures,
@@ -73,7 +83,7 @@ impl IntoResponses for Problems {
 
 /// How each kind of token is called in the document.
 const TOKENS: [(&str, &str); 3] = [
-    ("guest", "The token of a guest, from POST /api/guests."),
+    ("person", "The token of a guest, from POST /api/guests, or of an account, from POST /api/auth/login."),
     ("admin", "STUDYHALL_ADMIN_TOKEN, or the token of an administrator's account."),
     ("metrics", "STUDYHALL_METRICS_TOKEN, where it is set."),
 ];

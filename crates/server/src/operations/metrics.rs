@@ -23,8 +23,22 @@ const WORKER_PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Why a seat may be refused; each is told from the start, with 0.
-const JOIN_REFUSALS: [Code; 6] =
-    [Code::BadRequest, Code::Unauthorized, Code::RoomNotFound, Code::RoomFull, Code::RateLimited, Code::ServerBusy];
+const JOIN_REFUSALS: [Code; 14] = [
+    Code::BadRequest,
+    Code::Unauthorized,
+    Code::RoomNotFound,
+    Code::RoomFull,
+    Code::RateLimited,
+    Code::ServerBusy,
+    Code::Banned,
+    Code::PasswordRequired,
+    Code::WrongPassword,
+    Code::InviteInvalid,
+    Code::RoomLocked,
+    Code::AccountRequired,
+    Code::Waiting,
+    Code::Rejected,
+];
 
 type Labels<const N: usize> = [(&'static str, String); N];
 pub(crate) type Whole = Gauge<i64, AtomicI64>;

@@ -3,6 +3,7 @@
 //! What comes in over HTTP is in `http::auth`, `http::me` and `http::oidc`; here is what it means.
 
 mod accounts;
+mod address_marks;
 mod administrator;
 mod backoff;
 mod key;
@@ -27,6 +28,7 @@ use crate::signal::limits::{AddressRates, Rate};
 use backoff::Backoff;
 
 pub(crate) use accounts::{Account, Change, NewAccount, change, create, email, find, find_by_email, of_elsewhere};
+pub(crate) use address_marks::{MARKS_LAST_MS, Marking, Marks};
 pub(crate) use administrator::{appoint, offer_code, take_code};
 pub use key::KeyError;
 pub(crate) use key::signing_key;
@@ -131,12 +133,12 @@ pub(crate) fn random_id() -> String {
 }
 
 /// A secret of 256 bits, as text.
-fn random_secret() -> String {
+pub(crate) fn random_secret() -> String {
     hexadecimal(&rand::random::<[u8; 32]>())
 }
 
 /// SHA-256 of a secret that nobody can guess: all that is stored of it.
-fn hash_of(secret: &str) -> String {
+pub(crate) fn hash_of(secret: &str) -> String {
     hexadecimal(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref())
 }
 

@@ -21,7 +21,8 @@ const TAKE_OVER: [&str; 3] = [
 ];
 
 /// What removes somebody; `$1` is the person.
-const REMOVE: [&str; 6] = [
+const REMOVE: [&str; 7] = [
+    "DELETE FROM passes WHERE person = $1",
     "DELETE FROM study_sessions WHERE person = $1",
     "DELETE FROM goals WHERE person = $1",
     "DELETE FROM bans WHERE kind = 'person' AND subject = $1",

@@ -3,14 +3,18 @@
 //!
 //! Who opens a room twice with the same token sits there twice, unless the second connection resumes the seat of the first.
 
+mod about;
 mod chat;
 mod clock;
+mod doors;
 mod event_log;
 mod follow;
+mod keeping_order;
 mod kept;
 mod kept_out;
 mod live;
 mod media;
+mod policy;
 mod registry;
 mod resume;
 mod roles;
@@ -22,6 +26,7 @@ mod talk;
 mod texts;
 mod timing;
 mod trace;
+mod waiting;
 
 use std::collections::HashMap;
 use std::mem;
@@ -34,26 +39,33 @@ use sfu::{
 };
 use tracing::{info, warn};
 
+pub(crate) use about::{About, Change};
 pub(crate) use clock::Command;
+pub(crate) use doors::{pass_needed, use_invite};
+pub(crate) use keeping_order::{Actor, Banning};
 pub(crate) use live::LiveRoom;
 pub(crate) use media::{Counts, Shown, TransportViewport};
-pub(crate) use registry::{Registry, is_room_id};
+pub(crate) use registry::{Ground, Registry, is_room_id};
 pub(crate) use resume::Ending;
+pub(crate) use roles::is_staff;
 pub(crate) use seat::{Outlet, Seat};
 pub(crate) use state::{ParticipantId, ProducerFacts};
 pub(crate) use studies::Studies;
+pub(crate) use study::Record;
+pub(crate) use talk::read_message;
 pub(crate) use texts::{emoji, text};
 pub(crate) use timing::start_command;
 
 use crate::clock::now_ms;
 use crate::db::Later;
 use crate::error::{Refusal, error_event};
-use crate::people::Person;
+use crate::people::{Marks, Person};
 use crate::signal::lobby::Bell;
 use crate::signal::messages::{self, Connection, LeaveReason, RoomEvent, RoomInfo, Source};
 use follow::Following;
 use kept::Kept;
 use media::SeatMedia;
+use policy::Keeping;
 use state::{Effect, Full, State, To};
 use timing::Ticking;
 
@@ -73,12 +85,16 @@ pub(crate) struct Room {
     later: Later,
     /// There from the start on.
     ticking: OnceLock<Ticking>,
+    keeping: OnceLock<Keeping>,
+    /// Held while producers are paused and resumed.
+    pausing: tokio::sync::Mutex<()>,
     inner: Mutex<Inner>,
     /// Held while a router is made, so that two who come at once do not make two.
     making_router: tokio::sync::Mutex<()>,
 }
 
 /// What the configuration says of a room.
+#[derive(Clone)]
 struct RoomOptions {
     loudest: u8,
     is_traced: bool,
@@ -97,6 +113,8 @@ struct Inner {
 struct SeatEntry {
     /// There once the participant has entered, and not while the connection is lost.
     outlet: Option<Outlet>,
+    /// The network that they came from, as a ban remembers it.
+    mark: String,
     media: SeatMedia,
     kept: Kept,
 }
@@ -120,9 +138,24 @@ impl Room {
         let inner = Inner { state, seats: HashMap::new(), router: None };
         let making_router = tokio::sync::Mutex::new(());
         let RoomOptions { loudest, is_traced, studies, later, grace } = options;
-        let (inner, ticking) = (Mutex::new(inner), OnceLock::new());
-        let room = Self { id, loudest, is_traced, grace, workers, bell, studies, later, ticking, inner, making_router };
-        let room = Arc::new(room);
+        let (inner, ticking, keeping) = (Mutex::new(inner), OnceLock::new(), OnceLock::new());
+        let pausing = tokio::sync::Mutex::new(());
+        let room = Arc::new(Self {
+            id,
+            loudest,
+            is_traced,
+            grace,
+            workers,
+            bell,
+            studies,
+            later,
+            ticking,
+            keeping,
+            pausing,
+            inner,
+            making_router,
+        });
+        room.keeping.get_or_init(|| Keeping::start(Arc::downgrade(&room)));
         room.ticking.get_or_init(|| Ticking::start(Arc::downgrade(&room)));
         room
     }
@@ -143,10 +176,10 @@ impl Room {
     }
 
     /// Takes a seat for a person; the returned value is the connection that holds it.
-    pub(crate) fn take_seat(self: &Arc<Self>, person: Person) -> Result<Seat, Refusal> {
+    pub(crate) fn take_seat(self: &Arc<Self>, person: Person, marks: Marks) -> Result<Seat, Refusal> {
         let id = ParticipantId::random();
         let mut inner = self.lock();
-        self.check_kept_out(&inner.state, &person.id)?;
+        self.check_door(&mut inner, &person, &marks)?;
         let person_id = person.id.clone();
         inner.state.take_seat(now_ms(), id.clone(), person).map_err(|Full { capacity }| {
             Refusal::new(crate::error::Code::RoomFull, format!("All {capacity} seats of this room are taken."))
@@ -154,7 +187,9 @@ impl Room {
         self.studies.seat_taken(&person_id, &self.id, &id);
         let kept = Kept::new(person_id);
         let connection = kept.connection();
-        inner.seats.insert(id.clone(), SeatEntry { outlet: None, media: SeatMedia::default(), kept });
+        inner
+            .seats
+            .insert(id.clone(), SeatEntry { outlet: None, mark: marks.present, media: SeatMedia::default(), kept });
         // Told under the lock, so in the order in which it happened.
         self.bell.came(&self.id, &id.to_string(), inner.seats.len() as u32);
         drop(inner);
@@ -209,7 +244,8 @@ impl Room {
             self.router_died(&failed);
         }
         let (router, events) = self.workers.create_router().await?;
-        router.set_loudest(self.loudest).await?;
+        let loudest = self.lock().state.about.policy.loudest.unwrap_or(self.loudest);
+        router.set_loudest(loudest).await?;
         self.begin_trace(&router).await?;
         let following = Following::start(Arc::downgrade(self), router.id().clone(), events);
         let mut inner = self.lock();
@@ -288,6 +324,8 @@ impl Room {
         inner.entry_mut(id)?.media.add_producer(transport_id.clone(), producer);
         let effects = inner.state.add_producer(id, facts).ok_or_else(gone)?;
         inner.emit(self, effects);
+        // It may have become forbidden while it was made.
+        self.wake_policy();
         Ok(())
     }
 

@@ -67,6 +67,9 @@ impl Room {
         entry.kept.has_entered = true;
         entry.outlet = Some(outlet);
         let mut effects = inner.state.enter(self.studies.now_ms(), id);
+        if !inner.state.waiting.is_empty() {
+            effects.extend(inner.state.waiting_told());
+        }
         inner.put_token(id, &mut effects);
         inner.emit(self, effects);
         true

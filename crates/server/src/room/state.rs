@@ -3,17 +3,19 @@
 
 mod away;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use super::about::About;
 use super::chat::Chat;
 use super::clock::Clock;
 use super::kept_out::KeptOut;
+use super::waiting::WaitingList;
 use crate::people::Person;
 use crate::signal::messages::{
     ActiveSpeaker, Connection, ConsumerClosed, ErrorEvent, Goal, LeaveReason, NewProducer, Participant,
-    ParticipantLevel, Policy, Presence, ProducerOf, RecommendAudioOnly, Role, RoomEvent, RoomInfo, RoomState, SelfInfo,
-    ServerDraining, Source, Status, UserJoined, UserLeft, UserUpdated, Visibility,
+    ParticipantLevel, Presence, ProducerOf, RecommendAudioOnly, Role, RoomEvent, RoomInfo, RoomState, SelfInfo,
+    ServerDraining, Source, Status, UserJoined, UserLeft, UserUpdated,
 };
 
 /// Above this many people, cameras are advised against.
@@ -100,6 +102,30 @@ pub(super) struct Seat {
 }
 
 impl Seat {
+    /// Somebody who sits nowhere.
+    pub(super) fn absent(person: Person, role: Role) -> Self {
+        Self::new(ParticipantId::random(), person, role, 0)
+    }
+
+    fn new(id: ParticipantId, person: Person, role: Role, joined_at_ms: u64) -> Self {
+        Self {
+            id,
+            role,
+            person: person.id,
+            display_name: person.display_name,
+            status: Status::default(),
+            goal: None,
+            goal_id: None,
+            hand_raised: false,
+            said_at_ms: None,
+            joined_at_ms,
+            entered: false,
+            producers: Vec::new(),
+            connection: Connection::Good,
+            away: false,
+        }
+    }
+
     /// Microphone, camera, screen.
     fn presences(&self) -> [Presence; 3] {
         [Source::Mic, Source::Camera, Source::Screen].map(|source| {
@@ -161,37 +187,45 @@ impl Seat {
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     id: String,
-    name: String,
-    topic: String,
-    capacity: u32,
+    /// Its name and what is allowed.
+    pub(super) about: About,
+    /// Seats of rooms that say nothing of it.
+    usual_capacity: u32,
     /// In the order of their coming; as many as `capacity`, so looking through them is cheap.
     seats: Vec<Seat>,
     /// Who leads the conversation, as everybody was told.
     active_speaker: Option<ParticipantId>,
     pub(super) clock: Clock,
-    /// What is allowed.
-    pub(super) policy: Policy,
     pub(super) chat: Chat,
     /// What persons with an account may do here, where that is more than any member may.
     pub(super) roles: HashMap<String, Role>,
     pub(super) kept_out: KeptOut,
+    /// Guests who may come into a private room.
+    pub(super) passes: HashSet<String>,
+    pub(super) waiting: WaitingList,
+    /// People whose microphone or camera begins paused, because somebody who keeps order stopped it.
+    pub(super) silenced: HashSet<(String, Source)>,
+    /// Nobody comes in any more: the room is about to be gone.
+    pub(super) is_closed: bool,
 }
 
 impl State {
     /// An empty room.
-    pub(crate) fn new(id: String, name: String, topic: String, capacity: u32) -> Self {
+    pub(crate) fn new(id: String, about: About, usual_capacity: u32) -> Self {
         Self {
             id,
-            name,
-            topic,
-            capacity,
+            about,
+            usual_capacity,
             seats: Vec::new(),
             active_speaker: None,
             clock: Clock::default(),
-            policy: Policy::default(),
             chat: Chat::default(),
             roles: HashMap::new(),
             kept_out: KeptOut::default(),
+            passes: HashSet::new(),
+            waiting: WaitingList::default(),
+            silenced: HashSet::new(),
+            is_closed: false,
         }
     }
 
@@ -199,16 +233,21 @@ impl State {
     pub(crate) fn info(&self) -> RoomInfo {
         RoomInfo {
             id: self.id.clone(),
-            name: self.name.clone(),
-            topic: self.topic.clone(),
-            language: String::new(),
-            visibility: Visibility::default(),
-            capacity: self.capacity,
+            name: self.about.name.clone(),
+            topic: self.about.topic.clone(),
+            language: self.about.language.clone(),
+            visibility: self.about.visibility,
+            capacity: self.capacity(),
             occupancy: self.occupancy(),
-            locked: false,
-            policy: self.policy.clone(),
+            locked: self.about.locked,
+            policy: self.about.policy.clone(),
             timer: None,
         }
+    }
+
+    /// Seats.
+    pub(super) fn capacity(&self) -> u32 {
+        self.about.capacity.unwrap_or(self.usual_capacity)
     }
 
     /// Who sits here, in the order of their coming.
@@ -238,26 +277,12 @@ impl State {
     /// # Errors
     /// When there is none left.
     pub(crate) fn take_seat(&mut self, now_ms: u64, id: ParticipantId, person: Person) -> Result<(), Full> {
-        if self.occupancy() >= self.capacity {
-            return Err(Full { capacity: self.capacity });
+        let capacity = self.capacity();
+        if self.occupancy() >= capacity {
+            return Err(Full { capacity });
         }
-        let seat = Seat {
-            id,
-            role: self.role_of_person(&person),
-            person: person.id,
-            display_name: person.display_name,
-            status: Status::default(),
-            goal: None,
-            goal_id: None,
-            hand_raised: false,
-            said_at_ms: None,
-            joined_at_ms: now_ms,
-            entered: false,
-            producers: Vec::new(),
-            connection: Connection::Good,
-            away: false,
-        };
-        self.seats.push(seat);
+        let role = self.role_of_person(&person);
+        self.seats.push(Seat::new(id, person, role, now_ms));
         Ok(())
     }
 
@@ -451,7 +476,7 @@ pub(super) mod tests {
     }
 
     fn room(capacity: u32) -> State {
-        State::new("study-room-1".into(), "Study Room 1".into(), String::new(), capacity)
+        State::new("study-room-1".into(), About::named("Study Room 1"), capacity)
     }
 
     fn sit(room: &mut State, name: &str) -> ParticipantId {

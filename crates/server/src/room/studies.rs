@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::study::{Mode, Record, Rules, Study};
 use crate::clock::Wall;
 use crate::db::{Later, Statement};
+use crate::operations::webhooks::Webhooks;
 use crate::signal::messages::Status;
 
 /// How often what was counted is stored: no crash costs more than ten seconds, with two of them to write it.
@@ -28,6 +29,8 @@ const CLOCK: &str = "INSERT INTO clocks (room_id, state, changed_at_ms) VALUES (
 pub(crate) struct Studies {
     study: Mutex<Study>,
     later: Later,
+    /// Hear of sessions that are over.
+    webhooks: Webhooks,
     wall: Wall,
     /// The time was put forward.
     jumped: Notify,
@@ -35,9 +38,9 @@ pub(crate) struct Studies {
 
 impl Studies {
     /// Nobody is there yet.
-    pub(crate) fn new(later: Later) -> Self {
+    pub(crate) fn new(later: Later, webhooks: Webhooks) -> Self {
         let study = Mutex::new(Study::new(Rules::default()));
-        Self { study, later, wall: Wall::default(), jumped: Notify::new() }
+        Self { study, later, webhooks, wall: Wall::default(), jumped: Notify::new() }
     }
 
     /// The time that clocks and study go by.
@@ -91,6 +94,11 @@ impl Studies {
         }
     }
 
+    /// A person is no more.
+    pub(crate) fn forget_person(&self, person: &str) {
+        self.lock().forget_person(person);
+    }
+
     /// Ends all sessions: the server stops.
     pub(crate) fn finish(&self) {
         self.tell(Study::finish);
@@ -100,6 +108,9 @@ impl Studies {
     fn tell(&self, event: impl FnOnce(&mut Study, u64) -> Vec<Record>) {
         let mut study = self.lock();
         for record in event(&mut study, self.now_ms()) {
+            if record.is_finished {
+                self.webhooks.session_finished(&record);
+            }
             self.later.store(statements(record));
         }
     }

@@ -259,6 +259,12 @@ impl Study {
         records
     }
 
+    /// A person is no more: what was counted of them and is not stored is not stored any more.
+    pub(crate) fn forget_person(&mut self, person: &str) {
+        self.people.remove(person);
+        self.seats.retain(|_, whose| whose != person);
+    }
+
     /// Ends everything: the server stops.
     pub(crate) fn finish(&mut self, now_ms: u64) -> Vec<Record> {
         let mut records = Vec::new();

@@ -35,7 +35,7 @@ pub(crate) fn emoji(field: &str, typed: &str) -> Result<String, Refusal> {
         matches!(c as u32, 0x23 | 0x2a | 0x30..=0x39 | 0xa9 | 0xae | 0x200d | 0x203c..=0x3299 | 0xfe0f | 0x1f000..=0x1faff
             | 0xe0020..=0xe007f)
     };
-    let is_picture = |c: char| matches!(c as u32, 0xa9 | 0xae | 0x203c..=0x3299 | 0x1f000..=0x1faff | 0x20e3);
+    let is_picture = |c: char| matches!(c as u32, 0xa9 | 0xae | 0x203c..=0x3299 | 0x1f000..=0x1faff);
     let count = typed.chars().count();
     if (1..=MAX_EMOJI_CHARS).contains(&count) && typed.chars().all(is_part) && typed.chars().any(is_picture) {
         return Ok(typed.to_owned());

@@ -81,7 +81,7 @@ fn may_control(control: TimerControl, role: Role) -> bool {
 impl State {
     /// Who may control the clock.
     fn timer_control(&self) -> TimerControl {
-        self.policy.timer_control
+        self.about.policy.timer_control
     }
 
     /// The clock as everybody sees it.
@@ -159,6 +159,7 @@ impl Room {
         self.studies.clock_changed(now_ms, &self.id, mode);
         let event = RoomEvent::Timer(inner.state.timer(now_ms));
         inner.emit(self, vec![Effect { to: To::All, event }]);
+        self.wake_policy();
     }
 
     /// Takes the clock that was stored.

@@ -59,10 +59,22 @@ impl Bucket {
     }
 }
 
+/// What an event is about: each kind has a rate of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum EventKind {
+    /// Sound and pictures.
+    Media,
+    /// Messages.
+    Chat,
+    /// All else.
+    Other,
+}
+
 /// The rates of one participant: media have one of their own, so that chat cannot stop a picture.
 #[derive(Debug)]
 pub(crate) struct ParticipantRates {
     media: (Rate, Bucket),
+    chat: (Rate, Bucket),
     other: (Rate, Bucket),
 }
 
@@ -72,15 +84,21 @@ impl ParticipantRates {
         let ten_seconds = Duration::from_secs(10);
         let media = Rate::new(limits.media_events_per_10s, ten_seconds, limits.media_events_burst);
         let other = Rate::new(limits.other_events_per_10s, ten_seconds, limits.other_events_per_10s);
-        Self { media: (media, Bucket::full(now, media)), other: (other, Bucket::full(now, other)) }
+        let chat = Rate::new(limits.chat_messages_per_10s, ten_seconds, limits.chat_messages_per_10s);
+        let full = |rate| (rate, Bucket::full(now, rate));
+        Self { media: full(media), chat: full(chat), other: full(other) }
     }
 
     /// Takes one event.
     ///
     /// # Errors
     /// When there were too many: how long to wait.
-    pub(crate) fn take(&mut self, now: Instant, is_media: bool) -> Result<(), Duration> {
-        let (rate, bucket) = if is_media { &mut self.media } else { &mut self.other };
+    pub(crate) fn take(&mut self, now: Instant, kind: EventKind) -> Result<(), Duration> {
+        let (rate, bucket) = match kind {
+            EventKind::Media => &mut self.media,
+            EventKind::Chat => &mut self.chat,
+            EventKind::Other => &mut self.other,
+        };
         bucket.take(now, *rate)
     }
 }
@@ -122,7 +140,7 @@ impl AddressRates {
 }
 
 /// One household has one IPv4 address, or 2^64 IPv6 addresses (RFC 6177).
-fn household(address: IpAddr) -> IpAddr {
+pub(crate) fn household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -174,11 +192,12 @@ mod tests {
     }
 
     #[test]
-    fn media_and_other_events_do_not_share_a_rate() {
+    fn media_chat_and_other_events_do_not_share_a_rate() {
         let now = Instant::now();
         let mut rates = ParticipantRates::new(now, &Config::default().limits);
-        assert_eq!((0..1000).filter(|_| rates.take(now, false).is_ok()).count(), 50);
-        assert_eq!((0..1000).filter(|_| rates.take(now, true).is_ok()).count(), 400);
+        for (kind, count) in [(EventKind::Chat, 10), (EventKind::Other, 50), (EventKind::Media, 400)] {
+            assert_eq!((0..1000).filter(|_| rates.take(now, kind).is_ok()).count(), count);
+        }
     }
 
     #[test]

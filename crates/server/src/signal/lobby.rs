@@ -9,8 +9,8 @@ use socketioxide::extract::{AckSender, SocketRef};
 use tokio::sync::Notify;
 use tracing::debug;
 
-use super::limits::ParticipantRates;
-use super::messages::{LeaveReason, LobbyEvent, LobbyState, RoomOccupancy, ServerDraining};
+use super::limits::{EventKind, ParticipantRates};
+use super::messages::{LeaveReason, LobbyEvent, LobbyState, RoomOccupancy, ServerDraining, Visibility};
 use crate::App;
 use crate::error::{Code, Refusal};
 use crate::operations::metrics::Counted;
@@ -83,7 +83,7 @@ fn greet(app: &Arc<App>, socket: &SocketRef) {
     let rates = ParticipantRates::new(Instant::now(), &app.config.limits);
     let rates = Arc::new(Mutex::new(rates));
     socket.on_fallback(move |ack: AckSender| {
-        let taken = rates.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now(), false);
+        let taken = rates.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now(), EventKind::Other);
         let refusal = match taken {
             Ok(()) => Refusal::new(Code::UnknownEvent, "The lobby takes no events."),
             Err(wait) => Refusal::rate_limited(wait),
@@ -105,6 +105,9 @@ pub(crate) async fn publish(app: Arc<App>, io: SocketIo) {
         for id in app.bell.changed().await {
             let Ok(room) = app.rooms.find(&id) else { continue };
             let info = room.info();
+            if info.visibility != Visibility::Public {
+                continue;
+            }
             let (occupancy, capacity) = (info.occupancy, info.capacity);
             let event = RoomOccupancy { room_id: info.id, occupancy, capacity };
             broadcast(&io, &LobbyEvent::RoomOccupancy(event)).await;

@@ -14,13 +14,14 @@ use super::messages::{
     Closed, CompleteGoal, ConnectTransport, Connected, Consume, ConsumeAnswer, ConsumeOutcome, ConsumeRefusal,
     ConsumerIdOnly, ConsumerIds, ConsumerOptions, CreateTransport, GetStats, IceParametersAnswer, LeaveReason, Left,
     Message, MessageAnswer, MessageType, Moderate, Okay, Paused, Produce, ProduceAnswer, ProducerIdOnly, RaiseHand,
-    React, Report, RequestName, Resumed, RtpCapabilitiesAnswer, SendMessage, SetGoal, SetPreferredLayers, SetStatus,
-    SetViewport, Source, StatsAnswer, TimerAnswer, TransportAnswer, TransportIdOnly, TransportOptions,
+    React, Report, RequestName, Resumed, RoomAnswer, RtpCapabilitiesAnswer, SendMessage, SetGoal, SetPreferredLayers,
+    SetStatus, SetViewport, Source, StatsAnswer, TimerAnswer, TransportAnswer, TransportIdOnly, TransportOptions,
 };
 use crate::App;
-use crate::error::{Code, Refusal};
+use crate::error::Refusal;
 use crate::room::{
-    Command, Consumable, ParticipantId, ProducerFacts, Room, Shown, TransportViewport, emoji, start_command, text,
+    Change, Command, Consumable, ParticipantId, ProducerFacts, Room, Shown, TransportViewport, emoji, start_command,
+    text,
 };
 
 /// Largest width and height of a tile: no screen has more pixels.
@@ -37,13 +38,15 @@ pub(super) struct Caller {
     app: Arc<App>,
     room: Arc<Room>,
     id: ParticipantId,
+    /// Whether their token says that they run the server.
+    is_admin: bool,
     /// Held while the media server is told what is shown: the newest must be the last that it hears.
     telling_viewport: tokio::sync::Mutex<()>,
 }
 
 impl Caller {
-    pub(super) fn new(app: Arc<App>, room: Arc<Room>, id: ParticipantId) -> Self {
-        Self { app, room, id, telling_viewport: tokio::sync::Mutex::new(()) }
+    pub(super) fn new(app: Arc<App>, room: Arc<Room>, id: ParticipantId, is_admin: bool) -> Self {
+        Self { app, room, id, is_admin, telling_viewport: tokio::sync::Mutex::new(()) }
     }
 
     /// Does what is asked; the answer, or why not.
@@ -146,7 +149,10 @@ impl Caller {
                 self.room.clear_chat(&self.id)?;
                 json(&Okay::DONE)
             }
-            RequestName::UpdateRoom => Err(Refusal::new(Code::UnknownEvent, "There is no such event.")),
+            RequestName::UpdateRoom => {
+                let change = Change::of_update(payload.read()?, &self.app.config.limits, self.is_admin)?;
+                json(&RoomAnswer { room: self.room.update(&self.id, change)? })
+            }
             RequestName::TimerStart => self.control_timer(start_command(payload.read_or_default()?)?),
             RequestName::TimerPause => self.control_timer(Command::Pause),
             RequestName::TimerResume => self.control_timer(Command::Resume),
@@ -207,7 +213,9 @@ impl Caller {
         if self.room.counts(&self.id)?.producers >= limit {
             return Err(Refusal::limit_reached(limit, "producers"));
         }
-        let paused = request.paused.unwrap_or(false);
+        let must_pause = self.room.check_produce(&self.id, source)?;
+        let wants_pause = request.paused.unwrap_or(false);
+        let paused = wants_pause || must_pause;
         let options = ProducerOptions {
             kind: request.kind.into(),
             rtp_parameters: request.rtp_parameters,
@@ -219,6 +227,9 @@ impl Caller {
         let producer_id = producer.id().to_string();
         let facts = ProducerFacts { id: producer_id.clone(), source, paused };
         self.room.add_producer(&self.id, transport.id(), producer, facts)?;
+        if must_pause && !wants_pause {
+            self.room.tell_paused(&self.id, &producer_id);
+        }
         Ok(ProduceAnswer { producer_id })
     }
 
@@ -336,6 +347,10 @@ impl Caller {
 
     async fn set_producer_paused(&self, request: ProducerIdOnly, paused: bool) -> Result<(), Refusal> {
         let producer = self.room.producer(&self.id, &request.producer_id)?;
+        let _turn = self.room.pausing().await;
+        if !paused {
+            self.room.check_resume(&self.id, &request.producer_id)?;
+        }
         if paused {
             producer.pause().await?;
         } else {

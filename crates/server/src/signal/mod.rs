@@ -11,6 +11,7 @@ pub(crate) mod messages;
 mod typescript;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,11 +31,14 @@ use tokio::sync::mpsc;
 use tracing::{Instrument as _, debug, info_span};
 
 use crate::App;
+use crate::clock::now_ms;
 use crate::config::Limits;
 use crate::error::{Code, Refusal};
+use crate::http::Peer;
 use crate::operations::metrics::Counted;
-use crate::room::{Ending, Seat};
-use limits::{Bucket, ParticipantRates, Rate};
+use crate::people::Person;
+use crate::room::{Ending, Room, Seat, pass_needed, use_invite};
+use limits::{Bucket, EventKind, ParticipantRates, Rate};
 use media::Caller;
 use messages::{RequestName, RoomAuth};
 
@@ -46,6 +50,8 @@ const MAX_QUEUED_REQUESTS: usize = 512;
 /// without a word can go unnoticed. With a seat that is kept, one that is given up too early costs nothing.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const HEARTBEAT_PATIENCE: Duration = Duration::from_secs(7);
+/// Longest password that is looked at, in characters.
+const MAX_PASSWORD: usize = 200;
 /// Time to open a namespace, and to send all attachments of a message.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -72,8 +78,8 @@ pub(crate) fn open(app: &Arc<App>, io: &SocketIo) {
     lobby::open(app, io);
     let for_check = Arc::clone(app);
     let check = move |socket: SocketRef, TryData(auth): TryData<RoomAuth>| {
-        let refused = take_seat(&for_check, &socket, auth.ok());
-        async move { refused }
+        let app = Arc::clone(&for_check);
+        async move { take_seat(&app, &socket, auth.ok()).await }
     };
     let for_entry = Arc::clone(app);
     // Requests that come before this runs wait in the queue that `take_seat` made: the room's events come first.
@@ -111,12 +117,14 @@ pub(crate) async fn with_join_rate(mut request: HttpRequest<Body>, next: Next) -
     next.run(request).await
 }
 
-/// Before the namespace is open: who, which room, and a seat in it.
-fn take_seat(app: &App, socket: &SocketRef, auth: Option<RoomAuth>) -> Result<(), Refusal> {
+/// Before the namespace is open: who, which room, and a seat in it. A client that has not heard that it is open sends nothing.
+async fn take_seat(app: &App, socket: &SocketRef, auth: Option<RoomAuth>) -> Result<(), Refusal> {
     if let Some(rate) = socket.req_parts().extensions.get::<JoinRate>() {
         rate.take().inspect_err(|refusal| note_refused(app, refusal))?;
     }
-    let seat = check(app, auth).inspect_err(|refusal| note_refused(app, refusal))?;
+    let address = client_address(app, socket);
+    let (seat, is_admin) = check(app, auth, address).await.inspect_err(|refusal| note_refused(app, refusal))?;
+    socket.extensions.insert(RunsTheServer(is_admin));
     app.operations.metrics.joins.inc();
     socket.extensions.insert(Counted::one(&app.operations.metrics.room_sockets));
     // Should the connection end before the namespace is open, dropping the socket lets the seat go.
@@ -140,11 +148,22 @@ fn note_refused(app: &App, refusal: &Refusal) {
     refusal.log("join");
 }
 
+/// Whether the token of a socket is an administrator's.
+#[derive(Clone, Copy)]
+struct RunsTheServer(bool);
+
 /// The requests of a participant, until somebody answers them.
 #[derive(Clone)]
 struct Requests(Arc<Mutex<Option<mpsc::Receiver<Request>>>>);
 
-fn check(app: &App, auth: Option<RoomAuth>) -> Result<Seat, Refusal> {
+/// From where the connection of this socket came.
+fn client_address(app: &App, socket: &SocketRef) -> IpAddr {
+    let parts = socket.req_parts();
+    let peer = parts.extensions.get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0);
+    crate::http::forwarded_for(peer, &parts.headers, &app.config.trusted_proxies)
+}
+
+async fn check(app: &App, auth: Option<RoomAuth>, address: IpAddr) -> Result<(Seat, bool), Refusal> {
     if app.is_draining() {
         return Err(Refusal::busy("The server is restarting; come back in a moment."));
     }
@@ -152,12 +171,43 @@ fn check(app: &App, auth: Option<RoomAuth>) -> Result<Seat, Refusal> {
         .ok_or_else(|| Refusal::bad_request("auth: open this namespace with { token, roomId }, both of them text."))?;
     let person = app.tokens.verify(&auth.token)?;
     let room = app.rooms.find(&auth.room_id)?;
+    let room = &room;
     // Who cannot come back to a seat, because it is gone or was never theirs, takes another one.
     if let Some(seat) = auth.resume.as_ref().and_then(|resume| room.resume(&person.id, resume)) {
-        return Ok(seat);
+        return Ok((seat, person.is_admin));
     }
     crate::operations::admit_to_room(app, room.info().occupancy == 0)?;
-    room.take_seat(person)
+    if room.needs_pass(&person) {
+        show_pass(app, room, &person, &auth, address).await?;
+    }
+    let is_admin = person.is_admin;
+    Ok((room.take_seat(person, app.marking.marks(now_ms(), address))?, is_admin))
+}
+
+/// A private room: the invitation or the password is looked at, and need not be shown again.
+async fn show_pass(app: &App, room: &Room, person: &Person, auth: &RoomAuth, address: IpAddr) -> Result<(), Refusal> {
+    if let Some(invite) = auth.invite.as_deref().filter(|invite| !invite.is_empty()) {
+        app.doors.visit(address)?;
+        if !use_invite(&app.db, room.id(), invite, now_ms()).await? {
+            let sentence = "This invitation is not good any more; ask for another one.";
+            return Err(Refusal::new(Code::InviteInvalid, sentence));
+        }
+        return room.give_pass(person);
+    }
+    let (Some(password), Some(hash)) = (auth.password.as_deref(), room.password_hash()) else {
+        return Err(pass_needed());
+    };
+    app.doors.login(address)?;
+    // Who guesses at one room waits there, and keeps nobody else out.
+    let attempt = format!("{} {}", room.id(), limits::household(address));
+    app.doors.attempt(now_ms(), &attempt)?;
+    let turn = app.doors.hasher.queue()?;
+    let password = password.chars().take(MAX_PASSWORD).collect();
+    if !app.doors.hasher.verify(turn, password, Some(hash)).await? {
+        return Err(Refusal::new(Code::WrongPassword, "This is not the password of this room."));
+    }
+    app.doors.was_right(&attempt);
+    room.give_pass(person)
 }
 
 fn ending(reason: DisconnectReason) -> Ending {
@@ -174,7 +224,8 @@ fn enter(app: &Arc<App>, socket: SocketRef) {
     let waiting = socket.extensions.get::<Requests>();
     let requests = waiting.and_then(|Requests(taken)| taken.lock().unwrap_or_else(PoisonError::into_inner).take());
     let Some(requests) = requests else { return };
-    let caller = Caller::new(Arc::clone(app), Arc::clone(seat.room()), seat.id().clone());
+    let is_admin = socket.extensions.get::<RunsTheServer>().is_some_and(|RunsTheServer(is)| is);
+    let caller = Caller::new(Arc::clone(app), Arc::clone(seat.room()), seat.id().clone(), is_admin);
     // On every line that their requests write into the log.
     let span = info_span!("participant", id = %seat.id(), room = seat.room().id());
     let room = Arc::downgrade(seat.room());
@@ -245,8 +296,12 @@ impl Inlet {
             Ok(Event(name)) => RequestName::parse(&name),
             Err(_) => None,
         };
-        let is_media = name.is_some_and(RequestName::is_media);
-        let taken = self.rates.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now(), is_media);
+        let kind = match name {
+            Some(RequestName::SendMessage) => EventKind::Chat,
+            Some(name) if name.is_media() => EventKind::Media,
+            _ => EventKind::Other,
+        };
+        let taken = self.rates.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now(), kind);
         if let Err(wait) = taken {
             return packet.refuse(&Refusal::rate_limited(wait));
         }

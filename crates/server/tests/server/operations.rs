@@ -194,7 +194,7 @@ async fn only_administrators_see_and_do_what_is_theirs() {
     for (method, path) in doors {
         with_token(&without, method, path).await.assert_problem(401, "UNAUTHORIZED");
         with.request(method, path, &[], "").await.assert_problem(401, "UNAUTHORIZED");
-        with.request(method, path, &[("authorization", &guest)], "").await.assert_problem(401, "UNAUTHORIZED");
+        with.request(method, path, &[("authorization", &guest)], "").await.assert_problem(403, "FORBIDDEN");
     }
     assert_eq!(with.get("/readyz").await.status, 200, "nobody drained it");
 }

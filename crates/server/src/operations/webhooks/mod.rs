@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use crate::clock::{now_ms, rfc3339};
 use crate::config::Webhook;
+use crate::room::Record;
 use crate::signal::messages::LeaveReason;
 use sending::Receiver;
 
@@ -93,16 +94,6 @@ struct Inner {
 #[derive(Clone, Default)]
 pub(crate) struct Webhooks(Option<Arc<Inner>>);
 
-/// A visit to a room that is over, as far as it was studied.
-#[derive(Clone, Debug)]
-pub(crate) struct FinishedSession {
-    pub(crate) session_id: String,
-    pub(crate) person: String,
-    pub(crate) started_at_ms: u64,
-    pub(crate) ended_at_ms: u64,
-    pub(crate) studied_ms: u64,
-}
-
 impl Webhooks {
     /// Begins to tell this receiver. Has to be called within a runtime.
     pub(crate) fn start(receiver: Option<&Webhook>) -> Self {
@@ -138,8 +129,7 @@ impl Webhooks {
     }
 
     /// A visit is over and what was studied is counted.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the counting of study time tells of it"))]
-    pub(crate) fn session_finished(&self, room_id: &str, session: &FinishedSession) {
+    pub(crate) fn session_finished(&self, session: &Record) {
         let data = json!({
             "sessionId": session.session_id,
             "person": session.person,
@@ -147,7 +137,7 @@ impl Webhooks {
             "endedAtMs": session.ended_at_ms,
             "studiedMs": session.studied_ms,
         });
-        self.tell("session-finished", room_id, &data);
+        self.tell("session-finished", &session.room_id, &data);
     }
 
     fn tell(&self, kind: &str, room_id: &str, data: &Value) {
@@ -254,16 +244,16 @@ mod tests {
     #[test]
     fn events_bear_an_id_the_time_and_the_room() {
         let webhooks = queue_only();
-        webhooks.session_finished(
-            "study-room-2",
-            &FinishedSession {
-                session_id: "s".into(),
-                person: "g:1".into(),
-                started_at_ms: 1,
-                ended_at_ms: 5,
-                studied_ms: 3,
-            },
-        );
+        webhooks.session_finished(&Record {
+            session_id: "s".into(),
+            person: "g:1".into(),
+            room_id: "study-room-2".into(),
+            started_at_ms: 1,
+            ended_at_ms: 5,
+            studied_ms: 3,
+            stretches: Vec::new(),
+            is_finished: true,
+        });
         let event = &waiting(&webhooks)[0];
         assert_eq!((&event["type"], &event["roomId"]), (&"session-finished".into(), &"study-room-2".into()));
         assert_eq!(event["id"].as_str().unwrap().len(), 32);

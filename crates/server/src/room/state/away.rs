@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_as_good_as_the_worse_of_its_ways() {
-        let mut room = State::new("r".into(), "R".into(), String::new(), 2);
+        let mut room = State::new("r".into(), crate::room::About::named("R"), 2);
         let id = ParticipantId::random();
         room.take_seat(0, id.clone(), super::super::tests::person("A")).unwrap();
         assert_eq!(told(room.set_away(&id, true)), None);
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn who_comes_back_is_told_the_room_with_their_own_producers() {
-        let mut room = State::new("r".into(), "R".into(), String::new(), 2);
+        let mut room = State::new("r".into(), crate::room::About::named("R"), 2);
         let id = ParticipantId::random();
         room.take_seat(0, id.clone(), super::super::tests::person("A")).unwrap();
         room.enter(0, &id);

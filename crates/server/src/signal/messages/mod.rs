@@ -28,7 +28,7 @@ pub(crate) enum Kind {
 }
 
 /// What a producer shows or lets hear.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Source {
@@ -93,6 +93,37 @@ pub(crate) enum Role {
     Member,
     /// Came without one.
     Guest,
+}
+
+impl Role {
+    /// As it is stored.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Moderator => "moderator",
+            Self::Member | Self::Guest => "member",
+        }
+    }
+
+    /// As it was stored.
+    pub(crate) fn from_stored(text: &str) -> Self {
+        match text {
+            "host" => Self::Host,
+            "moderator" => Self::Moderator,
+            _ => Self::Member,
+        }
+    }
+
+    /// The one who may do more.
+    pub(crate) fn most(self, other: Self) -> Self {
+        let rank = |role| match role {
+            Self::Host => 3,
+            Self::Moderator => 2,
+            Self::Member => 1,
+            Self::Guest => 0,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
 }
 
 /// What of a participant can be seen or heard.

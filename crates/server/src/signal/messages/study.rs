@@ -120,6 +120,17 @@ pub(crate) enum Visibility {
     Private,
 }
 
+impl Visibility {
+    /// As it is stored and sent.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Unlisted => "unlisted",
+            Self::Private => "private",
+        }
+    }
+}
+
 /// What somebody is at.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(TS))]
