@@ -101,7 +101,10 @@ test('in a room one is called as one’s account, by the name it has now', async
   await expect(page.getByLabel('Monday')).not.toBeChecked();
 
   await page.getByRole('link', { name: 'Studyhall, all rooms' }).click();
-  await page.locator('[data-room-id="study-room-1"]').click();
+  await page
+    .getByRole('list', { name: 'Rooms', exact: true })
+    .locator('[data-room-id="study-room-1"]')
+    .click();
   await expect(page.getByLabel('Your name')).toHaveValue('Emmy Noether');
   await page.getByRole('button', { name: 'Join room' }).click();
   await expect(page.locator('li[data-participant-id]').filter({ hasText: 'Emmy Noether' })).toBeVisible();
@@ -112,6 +115,7 @@ test('the administrator’s code makes an administrator', async ({ people, serve
   await signUp(page, 'Katherine');
   await page.goto(`${people.url}/account`);
   const code = administratorCode(server.log());
+  await page.getByText('I have the administrator’s code').click();
   await page.getByLabel('Administrator’s code').fill(code);
   await page.getByRole('button', { name: 'Become administrator' }).click();
   await expect(page.getByText('Administrator', { exact: true })).toBeVisible();

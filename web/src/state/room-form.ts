@@ -53,7 +53,7 @@ export const EMPTY_ROOM: RoomForm = {
   mics: 'open',
   camera: 'optional',
   chat: 'open',
-  timerControl: 'host',
+  timerControl: 'everyone',
   guests: true,
   waitingRoom: false,
   loudest: '',
