@@ -122,6 +122,6 @@ export function clockText(ms: number): string {
 
 export const PHASE_NAMES = {
   focus: 'Focus',
-  'short-break': 'Short break',
+  'short-break': 'Break',
   'long-break': 'Long break',
 } as const;

@@ -1,6 +1,6 @@
 /** From the room's state to what is drawn: a tile for each person, a place on the stage for each shared screen. */
 
-import type { Connection, NewProducer, Source } from '../protocol/generated/messages';
+import type { Connection, NewProducer, Source, Status } from '../protocol/generated/messages';
 import type { RoomView } from './room';
 
 export interface Tile {
@@ -20,6 +20,10 @@ export interface Tile {
   /** Their picture is not sent, because our connection is too slow. */
   starved: boolean;
   pinned: boolean;
+  /** What they are at. */
+  status: Status;
+  /** They want to say something. */
+  handRaised: boolean;
 }
 
 /** What is seen large: a screen that somebody else shows (our own is in front of us anyway), or who was pinned. */
@@ -64,6 +68,8 @@ export function tilesOf(state: RoomView, self: SelfMedia): Tile[] {
       leading: state.leaderId === person.id,
       starved: remoteCamera !== undefined && state.starved.has(remoteCamera),
       pinned: state.pinnedId === person.id,
+      status: person.status,
+      handRaised: person.handRaised,
     };
   });
   return [...tiles.filter((tile) => tile.isSelf), ...tiles.filter((tile) => !tile.isSelf)];
