@@ -2,7 +2,7 @@
 
 import type { Locator, Page } from '@playwright/test';
 
-import { signUp } from './support/accounts';
+import { PASSWORD, signUp } from './support/accounts';
 import { expect, Person, test, type People } from './support/fixtures';
 
 async function owner(people: People, name: string): Promise<Page> {
@@ -89,7 +89,10 @@ test('an invite link leads into a private room that nobody finds', async ({ peop
   await expect(uninvited.getByRole('heading', { level: 1 })).toHaveText('Only us');
   await uninvited.getByLabel('Your name').fill('Mallory');
   await uninvited.getByRole('button', { name: 'Join room' }).click();
-  await expect(uninvited.getByRole('alert')).toContainText('password');
+  await uninvited.getByLabel('Password of the room').fill('open barley');
+  await uninvited.getByRole('button', { name: 'Join room' }).click();
+  await expect(uninvited.getByRole('alert')).toContainText(/password/i);
+  await expect(uninvited.getByRole('button', { name: 'Join room' })).toBeVisible();
 
   const path = link.slice(people.url.length);
   const guest = new Person(await people.visit(path), 'Noether');
@@ -122,6 +125,19 @@ test('a room is changed and removed by who made it', async ({ people }) => {
   const card = roomsOf(watcher, 'Rooms').locator(`[data-room-id="${id}"]`);
   await expect(card).toContainText('Fibres');
   await expect(card).toContainText('With an account');
+
+  // Who has no account is told at the door what to do, and comes back to it.
+  await card.click();
+  await watcher.getByLabel('Your name').fill('Watson');
+  await watcher.getByRole('button', { name: 'Join room' }).click();
+  await expect(watcher.getByRole('alert')).toContainText('account');
+  await watcher.getByRole('link', { name: 'Sign in' }).click();
+  await watcher.getByRole('link', { name: 'Make one' }).click();
+  await watcher.getByLabel('E-mail').fill('watson@example.org');
+  await watcher.getByRole('textbox', { name: 'Password' }).fill(PASSWORD);
+  await watcher.getByRole('button', { name: 'Make the account' }).click();
+  await watcher.getByRole('button', { name: 'Join room' }).click();
+  await expect(watcher.locator('li[data-participant-id]')).toHaveCount(1);
 
   // Somebody else has no business there.
   const other = await owner(people, 'Lise');
