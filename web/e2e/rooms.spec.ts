@@ -2,7 +2,7 @@
 
 import type { Locator, Page } from '@playwright/test';
 
-import { PASSWORD, signUp } from './support/accounts';
+import { emailOf, PASSWORD, signUp } from './support/accounts';
 import { expect, Person, test, type People } from './support/fixtures';
 
 async function owner(people: People, name: string): Promise<Page> {
@@ -133,7 +133,7 @@ test('a room is changed and removed by who made it', async ({ people }) => {
   await expect(watcher.getByRole('alert')).toContainText('account');
   await watcher.getByRole('link', { name: 'Sign in' }).click();
   await watcher.getByRole('link', { name: 'Make one' }).click();
-  await watcher.getByLabel('E-mail').fill('watson@example.org');
+  await watcher.getByLabel('E-mail').fill(emailOf('Watson'));
   await watcher.getByRole('textbox', { name: 'Password' }).fill(PASSWORD);
   await watcher.getByRole('button', { name: 'Make the account' }).click();
   await watcher.getByRole('button', { name: 'Join room' }).click();
@@ -150,4 +150,13 @@ test('a room is changed and removed by who made it', async ({ people }) => {
   await page.getByRole('dialog').getByRole('button', { name: 'Delete for good' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Study together, quietly.');
   await expect(page.locator(`[data-room-id="${id}"]`)).toHaveCount(0);
+});
+
+test('the list shows what a room’s clock shows', async ({ people }) => {
+  const ada = await people.join('Ada', { room: 'study-room-3', camera: false, microphone: false });
+  await ada.page.getByTestId('clock').click();
+  await ada.press('50 min focus, 10 min break');
+  const page = await people.visit('/');
+  await expect(page.locator('[data-room-id="study-room-3"]')).toContainText('Focus, 50 min left');
+  await expect(page.locator('[data-room-id="study-room-4"]')).not.toContainText('left');
 });

@@ -1,11 +1,12 @@
 /** Accounts as people make and use them: by the page. */
 
-import { expect, type Page } from '@playwright/test';
+import { expect, test, type Page } from '@playwright/test';
 
 export const PASSWORD = 'a few words in a row';
 
+/** Of this test alone: others have people of the same name on the same server. */
 export function emailOf(name: string): string {
-  return `${name.toLowerCase()}@example.org`;
+  return `${name.toLowerCase()}.${test.info().testId.slice(-8)}@example.org`;
 }
 
 /** Makes an account from whatever page is shown, and comes to the lobby or to where they were going. */
