@@ -353,7 +353,7 @@ impl Room {
         inner.state.roles.remove(person);
         inner.state.passes.remove(person);
         inner.state.waiting.forget(person);
-        inner.state.silenced.retain(|(silenced, _)| silenced != person);
+        inner.state.silenced.retain(|(silenced, _), _| silenced != person);
         if inner.state.about.owner.as_deref() == Some(person) {
             inner.state.about.owner = None;
         }

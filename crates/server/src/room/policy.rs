@@ -82,9 +82,13 @@ impl Room {
 
     /// Whether somebody may begin to send this; then, whether it has to begin paused.
     pub(crate) fn check_produce(&self, id: &ParticipantId, source: Source) -> Result<bool, Refusal> {
-        let inner = self.lock();
-        let seat = inner.state.seat(id)?;
-        let is_silenced = inner.state.silenced.contains(&(seat.person.clone(), source));
+        let mut inner = self.lock();
+        let silenced = (inner.state.seat(id)?.person.clone(), source);
+        let is_silenced = inner.state.silenced.get(&silenced).is_some_and(|on| on != id);
+        if !is_silenced {
+            // On the same seat it is they who open it again.
+            inner.state.silenced.remove(&silenced);
+        }
         match inner.state.may_send(source, self.studies.now_ms()) {
             Ok(()) => Ok(is_silenced),
             // It opens in the break.
@@ -113,7 +117,7 @@ impl Room {
         let mut inner = self.lock();
         let Ok(person) = inner.state.seat(id).map(|seat| seat.person.clone()) else { return };
         if inner.state.silenced.len() < MAX_SILENCED {
-            inner.state.silenced.insert((person, source));
+            inner.state.silenced.insert((person, source), id.clone());
         }
     }
 

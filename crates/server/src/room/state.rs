@@ -203,8 +203,9 @@ pub(crate) struct State {
     /// Guests who may come into a private room.
     pub(super) passes: HashSet<String>,
     pub(super) waiting: WaitingList,
-    /// People whose microphone or camera begins paused, because somebody who keeps order stopped it.
-    pub(super) silenced: HashSet<(String, Source)>,
+    /// People whose microphone or camera begins paused when they come again, because somebody who keeps order stopped it on this
+    /// seat.
+    pub(super) silenced: HashMap<(String, Source), ParticipantId>,
     /// Nobody comes in any more: the room is about to be gone.
     pub(super) is_closed: bool,
 }
@@ -224,7 +225,7 @@ impl State {
             kept_out: KeptOut::default(),
             passes: HashSet::new(),
             waiting: WaitingList::default(),
-            silenced: HashSet::new(),
+            silenced: HashMap::new(),
             is_closed: false,
         }
     }
