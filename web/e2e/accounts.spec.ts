@@ -146,6 +146,31 @@ test('an account goes with all that was stored of it', async ({ people }) => {
   await expect(page.getByRole('alert')).toHaveText('This e-mail and this password do not belong together.');
 });
 
+test('a guest too can take out and remove what is stored', async ({ people }) => {
+  const guest = await people.join('Dorothy', { room: 'study-room-2', camera: false, microphone: false });
+  await guest.press('Leave the room');
+  const { page } = guest;
+  await page.goto(`${people.url}/account`);
+  await expect(page.getByRole('heading', { name: 'You are a guest, Dorothy' })).toBeVisible();
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download everything' }).click(),
+  ]);
+  expect(await textOf(download)).toContain('studySessions');
+  await page.getByRole('button', { name: 'Delete what is stored…' }).click();
+  await page.getByRole('dialog').getByRole('textbox').fill('delete');
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(page).toHaveURL(`${people.url}/`);
+  await page.goto(`${people.url}/account`);
+  await expect(page.getByRole('heading', { name: 'You are a guest', exact: true })).toBeVisible();
+});
+
+test('who comes back from another site’s login without being let in is told so', async ({ people }) => {
+  const page = await people.visit('/?signInError=FORBIDDEN');
+  await expect(page).toHaveURL(`${people.url}/sign-in`);
+  await expect(page.getByRole('alert')).toHaveText('The other site did not let you in.');
+});
+
 test('back and forward lead through the pages, each with its title', async ({ people }) => {
   const page = await people.visit('/');
   await page.getByRole('link', { name: 'Time studied' }).click();

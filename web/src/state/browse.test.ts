@@ -35,6 +35,7 @@ it('forgets what was asked for before', () => {
     page('a', ['a', 'ab']),
   );
   expect(ids(view.rooms)).toEqual(['ab']);
+  expect(view.foundBy).toBe('ab');
 });
 
 it('takes no page twice', () => {
@@ -45,7 +46,7 @@ it('takes no page twice', () => {
 it('keeps what is seen until there is an answer, and when there is none', () => {
   const asked = after(page('', ['a']), { type: 'ask', query: 'x' });
   expect(ids(asked.rooms)).toEqual(['a']);
-  expect(asked.pending).toBe(true);
+  expect(asked).toMatchObject({ pending: true, query: 'x', foundBy: '' });
   const failed = reduceBrowse(asked, { type: 'problem', query: 'x', sentence: 'No.' });
   expect(failed).toMatchObject({ pending: false, problem: 'No.' });
 });

@@ -7,6 +7,8 @@ export interface BrowseView {
   query: string;
   /** `undefined` before the first answer. */
   rooms: readonly RoomInfo[] | undefined;
+  /** What these were found by: not yet what is asked for, while that is pending. */
+  foundBy: string;
   /** Where the next page begins. */
   next: string | undefined;
   /** How far the server's clock is ahead of ours, in milliseconds. */
@@ -24,6 +26,7 @@ export type BrowseAction =
 export const initialBrowse: BrowseView = {
   query: '',
   rooms: undefined,
+  foundBy: '',
   next: undefined,
   skewMs: 0,
   pending: false,
@@ -40,7 +43,7 @@ export function reduceBrowse(state: BrowseView, action: BrowseAction): BrowseVie
       const { list, cursor, atMs } = action;
       const skewMs = skewOf(list, atMs) ?? state.skewMs;
       const settled = { ...state, next: list.next, pending: false, problem: undefined, skewMs };
-      if (cursor === undefined) return { ...settled, rooms: list.rooms };
+      if (cursor === undefined) return { ...settled, rooms: list.rooms, foundBy: action.query };
       if (cursor !== state.next) return { ...state, pending: false };
       const known = new Set(state.rooms?.map(({ id }) => id));
       const added = list.rooms.filter(({ id }) => !known.has(id));
