@@ -194,7 +194,7 @@ async fn the_page_is_served_wherever_the_client_draws_one() {
     assert!(matches!(index.status, 200 | 503), "{index:?}");
     assert!(index.header("content-type").starts_with("text/html"));
     assert!(index.body.contains("<html"));
-    for path in ["/room", "/room/study-room-1", "/room/a/b"] {
+    for path in ["/room", "/room/study-room-1", "/room/a/b", "/rooms/new", "/rooms/a/edit", "/sign-in", "/study"] {
         assert_eq!(server.get(path).await.body, index.body, "{path}");
     }
     let html = [("accept", "text/html,*/*")];
