@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use server::{Server, StartError};
 
 use crate::data::{Data, Kind, on_both};
-use crate::harness::start_on;
+use crate::harness::{soon, start_on};
 use crate::people::{administrator, ask, enter, make_room, refused, sit};
 
 on_both! {
@@ -110,7 +110,12 @@ async fn rooms_go_on_while_the_database_is_away_for_ten_minutes_and_all_is_store
         assert_eq!(data.number(sql).await, expected, "{sql}");
     }
     assert!(refused(&server, &json!({ "token": bob_token, "roomId": "study-room-1" })).await.starts_with("BANNED: "));
-    assert_eq!(server.get("/readyz").await.status, 200);
+    soon("readiness", async {
+        while server.get("/readyz").await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
     assert_eq!(ask(&server, &host_token, "POST", "/api/rooms", &json!({ "name": "Now" })).await.status, 201);
     assert_eq!(carol.request("raise-hand", &json!({ "raised": true })).await, json!({ "ok": true }));
     assert_eq!(ask(&server, &host_token, "GET", "/api/rooms?mine=true", &Value::Null).await.status, 200);
