@@ -469,6 +469,9 @@ pub(crate) fn draining(reconnect_in_ms: u64) -> Effect {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 pub(super) mod tests {
     use super::*;
 
