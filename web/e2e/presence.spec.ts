@@ -2,6 +2,17 @@
 
 import { expect, test } from './support/fixtures';
 
+test('a goal that is told at the door is seen by the others', async ({ people }) => {
+  const quiet = { room: 'study-room-2', camera: false, microphone: false };
+  const ada = await people.join('Ada', quiet);
+  const page = await people.open(quiet);
+  await page.getByLabel('What do you want to get done?').fill("Don't be late");
+  await page.getByLabel('Your name').fill('Grace');
+  await page.getByRole('button', { name: 'Join room' }).click();
+  await ada.press('People');
+  await expect(ada.page.getByRole('list', { name: 'The others here' })).toContainText("Don't be late");
+});
+
 test('status, goal, hand and reactions are seen by the others and survive a reload', async ({ people }) => {
   const quiet = { room: 'study-room-1', camera: false, microphone: false };
   const ada = await people.join('Ada', quiet);

@@ -25,6 +25,7 @@ import type {
 } from '../protocol/generated/messages';
 import { backOff } from '../protocol/retry';
 import { createCell, createStore, type Cell, type Readable, type Store } from '../store';
+import { sentenceOfError } from '../state/forms';
 import { initialRoom, reduceRoom, type RoomAction, type RoomView } from '../state/room';
 import { initialActivity, reduceActivity, type ActivityAction, type ActivityView } from '../state/activity';
 import { Deeds } from './deeds';
@@ -36,6 +37,8 @@ export interface RoomSessionOptions {
   roomId: string;
   displayName: string;
   local: LocalMedia;
+  /** What to get done; told once, on the first seat. */
+  goal?: string | undefined;
   /** Opens a private room. */
   password?: string | undefined;
   invite?: string | undefined;
@@ -66,6 +69,8 @@ export class RoomSession {
   readonly #tracks: Cell<Tracks> = createCell<Tracks>(new Map());
   readonly #playback: Playback;
   readonly #ends: (() => void)[] = [];
+  /** Not told yet. */
+  #goal: string | undefined;
   #iceServers: IceServer[] = [];
   #media: MediaSession | undefined;
   #mediaFailures = 0;
@@ -87,6 +92,7 @@ export class RoomSession {
       invite: options.invite,
     });
     this.deeds = new Deeds(this.#channel);
+    this.#goal = options.goal;
     this.viewport = new Viewport((tiles) => this.#channel.request('set-viewport', { tiles }));
     this.#listen();
   }
@@ -187,6 +193,7 @@ export class RoomSession {
     const channel = this.#channel;
     channel.on('room-state', (event) => {
       dispatch({ type: 'room-state', event });
+      this.#tellGoal();
       this.#iceServers = event.iceServers;
       if (channel.keepsMedia && this.#media !== undefined) {
         this.#media.reconnected();
@@ -252,6 +259,13 @@ export class RoomSession {
       dispatch({ type: 'reaction', event });
       setTimeout(() => dispatch({ type: 'reaction-over', key }), REACTION_MS);
     });
+  }
+
+  #tellGoal(): void {
+    const goal = this.#goal;
+    this.#goal = undefined;
+    if (goal === undefined) return;
+    this.deeds.setGoal(goal).catch((error: unknown) => this.notify(sentenceOfError(error)));
   }
 
   /** What is not sent any more is off here too: the person turns it on again where that is allowed. */

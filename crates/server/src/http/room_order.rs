@@ -3,6 +3,7 @@
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -37,7 +38,7 @@ pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/api/rooms/{id}/invites", post(invite))
         .route("/api/rooms/{id}/messages", get(messages))
-        .route("/api/rooms/{id}/bans", get(bans).post(ban))
+        .route("/api/rooms/{id}/bans", get(bans).post(ban).delete(unban_by_query))
         .route("/api/rooms/{id}/bans/{ban_id}", delete(unban))
         .route("/api/rooms/{id}/reports", get(reports))
         .route("/api/rooms/{id}/reports/{report_id}/handled", post(handled))
@@ -111,7 +112,10 @@ pub(super) async fn invite(
     app.doors.visit(client_address(&request, &app.config.trusted_proxies))?;
     let room = room_of(&app, id)?;
     staff(&room, &person)?;
-    let body: CreateInvite = read_json(request).await?;
+    let is_empty = request.headers().get(CONTENT_LENGTH).is_none_or(|length| length == "0");
+    let has_type = request.headers().contains_key(CONTENT_TYPE);
+    let body: CreateInvite =
+        if is_empty && !has_type { CreateInvite::default() } else { read_json(request).await? };
     let (for_ms, uses) = (body.expires_in_ms.unwrap_or(USUAL_INVITE_MS), body.uses.unwrap_or(USUAL_INVITE_USES));
     if !INVITE_MS.contains(&for_ms) {
         return Err(Refusal::bad_request("expiresInMs: one minute to 90 days are allowed."));
@@ -285,6 +289,32 @@ pub(super) async fn unban(State(app): State<Shared>, person: Person, ids: TwoIds
     let room = app.rooms.find(&id)?;
     let actor = staff(&room, &person)?;
     room.unban(&actor, &ban_id)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UnbanQuery {
+    /// The ban's.
+    id: String,
+}
+
+/// Ends a ban; the same as by its own address.
+#[utoipa::path(
+    delete, path = "/api/rooms/{id}/bans", tag = "rooms", security(("person" = [])),
+    params(("id" = String, Path, description = "The room's id", pattern = "^[a-z0-9-]{1,64}$"), UnbanQuery),
+    responses((status = 204, description = "They may come in again"), Problems)
+)]
+pub(super) async fn unban_by_query(
+    State(app): State<Shared>,
+    person: Person,
+    id: RoomId,
+    query: Result<Query<UnbanQuery>, QueryRejection>,
+) -> Result<StatusCode, Refusal> {
+    let room = room_of(&app, id)?;
+    let actor = staff(&room, &person)?;
+    let Query(query) = query.map_err(|error| Refusal::bad_request(format!("{}.", error.body_text())))?;
+    room.unban(&actor, &query.id)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

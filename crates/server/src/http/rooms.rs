@@ -76,7 +76,10 @@ pub(super) async fn list(
         |room: &RoomInfo| [&room.name, &room.topic, &room.id].iter().any(|text| text.to_lowercase().contains(&q));
     let rooms = app.rooms.iter().skip(start);
     let rooms = rooms.filter(|room| mine.as_ref().is_none_or(|person| room.belongs_to(&person.id)));
-    let found = rooms.map(|room| room.info_with_timer());
+    let found = rooms.map(|room| match &mine {
+        Some(person) => RoomInfo { role: Some(room.actor(person).role), ..room.info_with_timer() },
+        None => room.info_with_timer(),
+    });
     let is_shown = |room: &RoomInfo| mine.is_some() || room.visibility == Visibility::Public;
     let mut found = found.filter(|room| is_shown(room) && matches(room));
     let rooms: Vec<_> = found.by_ref().take(PAGE).collect();
@@ -94,11 +97,17 @@ pub(super) fn room_of(app: &App, id: RoomId) -> Result<std::sync::Arc<crate::roo
 
 /// One room. Whoever knows its id may know of it.
 #[utoipa::path(
-    get, path = "/api/rooms/{id}", tag = "rooms", params(("id" = String, Path, description = "The room's id", pattern = "^[a-z0-9-]{1,64}$")),
+    get, path = "/api/rooms/{id}", tag = "rooms", security((), ("person" = [])), params(("id" = String, Path, description = "The room's id", pattern = "^[a-z0-9-]{1,64}$")),
     responses((status = 200, description = "The room", body = RoomInfo), Problems)
 )]
-pub(super) async fn one(State(app): State<Shared>, id: RoomId) -> Result<Json<RoomInfo>, Refusal> {
-    Ok(Json(room_of(&app, id)?.info_with_timer()))
+pub(super) async fn one(
+    State(app): State<Shared>,
+    person: Result<Person, Refusal>,
+    id: RoomId,
+) -> Result<Json<RoomInfo>, Refusal> {
+    let room = room_of(&app, id)?;
+    let role = person.ok().map(|person| room.actor(&person).role);
+    Ok(Json(RoomInfo { role, ..room.info_with_timer() }))
 }
 
 /// Makes a room; who makes it is its host.

@@ -242,6 +242,7 @@ impl State {
             occupancy: self.occupancy(),
             locked: self.about.locked,
             policy: self.about.policy.clone(),
+            role: None,
             timer: None,
         }
     }

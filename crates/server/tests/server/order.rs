@@ -74,6 +74,9 @@ on_both! {
         let path = format!("{bans}/{}", made["id"].as_str().unwrap());
         assert_eq!(ask(&server, &admin, "DELETE", &path, &Value::Null).await.status, 204);
         ask(&server, &admin, "DELETE", &path, &Value::Null).await.assert_problem(404, "NOT_FOUND");
+        let by_query = format!("{bans}?id={}", made["id"].as_str().unwrap());
+        ask(&server, &admin, "DELETE", &by_query, &Value::Null).await.assert_problem(404, "NOT_FOUND");
+        ask(&server, &admin, "DELETE", &bans, &Value::Null).await.assert_problem(400, "BAD_REQUEST");
         sit(&server, &guest, ROOM).await;
     }
 }

@@ -86,7 +86,7 @@ on_both! {
         let room = make_room(&server, &owner, &body).await;
         assert!(server.get("/api/rooms?q=secret").await.json()["rooms"].as_array().unwrap().is_empty());
         let mine = ask(&server, &owner, "GET", "/api/rooms?mine=true", &Value::Null).await.json();
-        assert_eq!(mine["rooms"][0]["id"], room);
+        assert_eq!((&mine["rooms"][0]["id"], &mine["rooms"][0]["role"]), (&json!(room), &json!("host")));
         sit(&server, &owner, &room).await;
 
         let guest = server.token("Gustav").await;
@@ -106,7 +106,9 @@ on_both! {
         let other = sign_up(&server, "Otto").await;
         assert!(refused(&server, &with(&other, "invite", &invite)).await.starts_with("INVITE_INVALID: "));
         let mine = ask(&server, &member, "GET", "/api/rooms?mine=true", &Value::Null).await.json();
-        assert_eq!(mine["rooms"].as_array().unwrap().len(), 1);
+        assert_eq!((mine["rooms"].as_array().unwrap().len(), &mine["rooms"][0]["role"]), (1, &json!("member")));
+        let seen = ask(&server, &owner, "GET", &format!("/api/rooms/{room}"), &Value::Null).await.json();
+        assert_eq!(seen["role"], "host");
 
         // Whoever was let in once needs neither again, also after a restart.
         server.begin_stop();

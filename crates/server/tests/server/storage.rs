@@ -120,3 +120,28 @@ async fn rooms_go_on_while_the_database_is_away_for_ten_minutes_and_all_is_store
     assert_eq!(carol.request("raise-hand", &json!({ "raised": true })).await, json!({ "ok": true }));
     assert_eq!(ask(&server, &host_token, "GET", "/api/rooms?mine=true", &Value::Null).await.status, 200);
 }
+
+on_both! {
+    async fn of_what_is_said_and_reported_the_newest_is_kept(kind: Kind) {
+        let data = Data::new(kind);
+        let mut server = start_on(&data, |_| {}).await;
+        server.begin_stop();
+        server.stopped().await;
+        let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10100)";
+        data.execute(&format!(
+            "{numbers} INSERT INTO messages (id, room_id, person, participant_id, display_name, content, kind, sent_at_ms) \
+             SELECT 'm' || i, 'study-room-1', 'g:1', 'p', 'Ada', 'x', 'text', i FROM n"
+        ))
+        .await;
+        data.execute(&format!(
+            "{numbers} INSERT INTO reports (id, room_id, by_person, by_name, target_person, target_name, reason, context, at_ms) \
+             SELECT 'r' || i, 'study-room-2', 'g:1', 'Ada', 'g:2', 'Bob', 'x', '[]', i FROM n"
+        ))
+        .await;
+        let server = start_on(&data, |_| {}).await;
+        data.text_where("SELECT CAST(COUNT(*) AS TEXT) FROM messages", |count| count == "10000").await;
+        data.text_where("SELECT CAST(COUNT(*) AS TEXT) FROM reports", |count| count == "1000").await;
+        assert_eq!(data.number("SELECT CAST(MIN(sent_at_ms) AS BIGINT) FROM messages").await, 101);
+        assert_eq!(server.get("/healthz").await.status, 200);
+    }
+}

@@ -1374,6 +1374,10 @@ locked: boolean,
  */
 policy: Policy, 
 /**
+ * What who asks may do in it; only over REST, where it is asked for in somebody's name.
+ */
+role?: Role, 
+/**
  * Its clock; only where rooms are looked for.
  */
 timer?: Timer, };

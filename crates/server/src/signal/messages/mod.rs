@@ -81,7 +81,7 @@ pub(crate) enum Direction {
 }
 
 /// What a participant may do.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(TS))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
@@ -232,6 +232,9 @@ pub(crate) struct RoomInfo {
     pub(crate) locked: bool,
     /// What is allowed in it.
     pub(crate) policy: Policy,
+    /// What who asks may do in it; only over REST, where it is asked for in somebody's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<Role>,
     /// Its clock; only where rooms are looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) timer: Option<Timer>,
