@@ -48,6 +48,8 @@ export type Tracks = ReadonlyMap<string, MediaStreamTrack>;
 
 /** How long a reaction is shown, in milliseconds. */
 const REACTION_MS = 4_000;
+/** So long it is told that a phase has begun. */
+const BEGUN_MS = 8_000;
 /** How often it is looked who speaks, in milliseconds. */
 const SPEAKING_INTERVAL_MS = 250;
 /** Own level from which the ring is drawn; see `levelOf`. */
@@ -248,7 +250,16 @@ export class RoomSession {
     const channel = this.#channel;
     channel.on('room-state', (event) => dispatch({ type: 'room-state', event, atMs: performance.now() }));
     channel.on('resumed', (event) => dispatch({ type: 'resumed', event, atMs: performance.now() }));
-    channel.on('timer', (event) => dispatch({ type: 'timer', event, atMs: performance.now() }));
+    let told: ReturnType<typeof setTimeout> | undefined;
+    this.#ends.push(() => clearTimeout(told));
+    channel.on('timer', (event) => {
+      const before = this.#activity.get().begun;
+      dispatch({ type: 'timer', event, atMs: performance.now() });
+      const { begun } = this.#activity.get();
+      if (begun === undefined || begun === before) return;
+      clearTimeout(told);
+      told = setTimeout(() => dispatch({ type: 'begun-over' }), BEGUN_MS);
+    });
     channel.on('new-message', (event) => {
       dispatch({ type: 'new-message', event, selfId: this.#store.get().selfId });
     });

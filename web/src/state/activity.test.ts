@@ -107,3 +107,26 @@ test('a reaction is shown until it is over', () => {
     1,
   ]);
 });
+
+describe('that a phase began', () => {
+  const tell = (change: Partial<Timer>): ActivityAction => ({
+    type: 'timer',
+    event: timer(change),
+    atMs: 500,
+  });
+  const toBreak = tell({ index: 1, phase: 'short-break' });
+
+  test('is told when another one runs, and for a while', () => {
+    const told = after(entered(), toBreak);
+    expect(told.begun).toBe('short-break');
+    expect(reduceActivity(told, { type: 'begun-over' }).begun).toBeUndefined();
+    expect(after(entered(), tell({ cycle: 1 })).begun).toBe('focus');
+    expect(after(entered(), tell({ state: 'idle' }), tell({})).begun).toBe('focus');
+  });
+
+  test('is not told to who comes in the middle, nor after a pause', () => {
+    expect(after(entered()).begun).toBeUndefined();
+    expect(after(entered(), tell({ state: 'paused' }), tell({})).begun).toBeUndefined();
+    expect(after(entered(), toBreak, tell({ index: 1, state: 'paused' })).begun).toBeUndefined();
+  });
+});

@@ -3,7 +3,7 @@
  * feel for a moment. The people themselves are in `room.ts`.
  */
 
-import type { Message, RoomEvents, Timer, WaitingPerson } from '../protocol/generated/messages';
+import type { Message, PhaseKind, RoomEvents, Timer, WaitingPerson } from '../protocol/generated/messages';
 
 /** Messages that are kept in the window; older ones are asked for. */
 const MAX_MESSAGES = 500;
@@ -27,6 +27,8 @@ export interface ActivityView {
   chatSeen: boolean;
   waiting: readonly WaitingPerson[];
   reactions: readonly ShownReaction[];
+  /** The phase that began while we were here, until it was told for a while. */
+  begun: PhaseKind | undefined;
   /** How many reactions there were. */
   reacted: number;
 }
@@ -43,6 +45,7 @@ export type ActivityAction =
   | Event<'waiting'>
   | Event<'reaction'>
   | { type: 'reaction-over'; key: number }
+  | { type: 'begun-over' }
   | { type: 'older-messages'; messages: readonly Message[] }
   | { type: 'chat-seen'; seen: boolean };
 
@@ -53,6 +56,7 @@ export const initialActivity: ActivityView = {
   unread: 0,
   chatSeen: false,
   waiting: [],
+  begun: undefined,
   reactions: [],
   reacted: 0,
 };
@@ -62,10 +66,22 @@ export function reduceActivity(state: ActivityView, action: ActivityAction): Act
     case 'room-state': {
       const { timer, messages, serverTimeMs } = action.event;
       // The server may be another one since: what its clock was before is worth nothing.
-      return { ...state, timer, messages, waiting: [], epochMs: serverTimeMs - action.atMs };
+      return {
+        ...state,
+        timer,
+        messages,
+        waiting: [],
+        begun: undefined,
+        epochMs: serverTimeMs - action.atMs,
+      };
     }
     case 'timer':
-      return { ...state, timer: action.event, epochMs: closest(state, action.event, action.atMs) };
+      return {
+        ...state,
+        timer: action.event,
+        begun: begins(state.timer, action.event) ? action.event.phase : keptOf(state, action.event),
+        epochMs: closest(state, action.event, action.atMs),
+      };
     case 'resumed':
       return { ...state, epochMs: closest(state, action.event, action.atMs) };
     case 'new-message': {
@@ -90,6 +106,8 @@ export function reduceActivity(state: ActivityView, action: ActivityAction): Act
     }
     case 'reaction-over':
       return { ...state, reactions: state.reactions.filter(({ key }) => key !== action.key) };
+    case 'begun-over':
+      return { ...state, begun: undefined };
     case 'older-messages': {
       const known = new Set(state.messages.map(({ id }) => id));
       const older = action.messages.filter(({ id }) => !known.has(id));
@@ -98,6 +116,17 @@ export function reduceActivity(state: ActivityView, action: ActivityAction): Act
     case 'chat-seen':
       return { ...state, chatSeen: action.seen, unread: action.seen ? 0 : state.unread };
   }
+}
+
+/** Whether another phase runs now; one that goes on after a pause does not begin. */
+function begins(before: Timer | undefined, now: Timer): boolean {
+  if (before === undefined || now.state !== 'running') return false;
+  return before.state === 'idle' || before.index !== now.index || before.cycle !== now.cycle;
+}
+
+/** A clock that stands has begun nothing. */
+function keptOf({ begun }: ActivityView, now: Timer): PhaseKind | undefined {
+  return now.state === 'running' ? begun : undefined;
 }
 
 /** What comes says how late it is by no means; what came soonest is closest to the truth. */
