@@ -53,6 +53,7 @@ test('one starts it, all see the same, also who comes later, reloads, or after t
   await expect(grace.page.getByTestId('clock')).toContainText('paused');
   await ada.press('Go on');
   await ada.press('Skip phase');
+  await expect(grace.page.getByText('Time for a break.')).toBeVisible();
   await expect(grace.page.getByTestId('clock')).toContainText('Break');
   const before = await shown(grace.page);
 

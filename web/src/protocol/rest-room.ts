@@ -13,12 +13,12 @@ export function readMessages(token: string, roomId: string, before?: string): Pr
   return ask(withQuery(path(roomId, '/messages'), { before }), { token });
 }
 
-export function readBans(token: string, roomId: string): Promise<BanPage> {
-  return ask(path(roomId, '/bans'), { token });
+export function readBans(token: string, roomId: string, before?: string): Promise<BanPage> {
+  return ask(withQuery(path(roomId, '/bans'), { before }), { token });
 }
 
-export function readReports(token: string, roomId: string): Promise<ReportPage> {
-  return ask(path(roomId, '/reports'), { token });
+export function readReports(token: string, roomId: string, before?: string): Promise<ReportPage> {
+  return ask(withQuery(path(roomId, '/reports'), { before }), { token });
 }
 
 export function handleReport(token: string, roomId: string, reportId: string): Promise<void> {

@@ -114,8 +114,7 @@ pub(super) async fn invite(
     staff(&room, &person)?;
     let is_empty = request.headers().get(CONTENT_LENGTH).is_none_or(|length| length == "0");
     let has_type = request.headers().contains_key(CONTENT_TYPE);
-    let body: CreateInvite =
-        if is_empty && !has_type { CreateInvite::default() } else { read_json(request).await? };
+    let body: CreateInvite = if is_empty && !has_type { CreateInvite::default() } else { read_json(request).await? };
     let (for_ms, uses) = (body.expires_in_ms.unwrap_or(USUAL_INVITE_MS), body.uses.unwrap_or(USUAL_INVITE_USES));
     if !INVITE_MS.contains(&for_ms) {
         return Err(Refusal::bad_request("expiresInMs: one minute to 90 days are allowed."));

@@ -15,7 +15,7 @@ use super::talk::recent_messages;
 use super::{Room, RoomOptions, Studies};
 use crate::clock::now_ms;
 use crate::config::{Config, Limits};
-use crate::db::{Database, Later};
+use crate::db::{Database, Later, Statement};
 use crate::error::{Code, Refusal};
 use crate::people::Person;
 use crate::signal::lobby::Bell;
@@ -198,24 +198,26 @@ impl Registry {
     /// Takes a room away: who sits there has to go, and what belonged to it is deleted. What was studied there stays.
     ///
     /// # Errors
-    /// When it came with the server, or the database does not answer.
+    /// When it came with the server.
     pub(crate) async fn delete(&self, db: &Database, room: &Arc<Room>) -> Result<(), Refusal> {
         let _turn = self.making.lock().await;
         if self.is_seeded(room.id()) {
             let sentence = "This room comes with the server and cannot be deleted; make it unlisted, or lock it.";
             return Err(Refusal::new(Code::Forbidden, sentence));
         }
-        let mut transaction = db.begin().await?;
-        for sql in ["DELETE FROM rooms WHERE id = $1", "DELETE FROM clocks WHERE room_id = $1"] {
-            sqlx::query(sql).bind(room.id().to_owned()).execute(&mut *transaction).await?;
-        }
-        transaction.commit().await?;
-        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
-        rooms.by_id.remove(room.id());
-        rooms.list.retain(|other| other.id() != room.id());
-        drop(rooms);
+        self.remove(room.id());
         room.close();
+        // Behind all that the room has stored, or that would be there again.
+        let statements = ["DELETE FROM rooms WHERE id = $1", "DELETE FROM clocks WHERE room_id = $1"];
+        db.later().store(statements.map(|sql| Statement::new(sql).text(room.id())).to_vec());
+        db.later().finish().await;
         Ok(())
+    }
+
+    fn remove(&self, id: &str) {
+        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+        rooms.by_id.remove(id);
+        rooms.list.retain(|other| other.id() != id);
     }
 
     /// A person is no more.
