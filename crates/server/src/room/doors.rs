@@ -57,6 +57,19 @@ impl State {
         if self.about.policy.waiting_room { self.knock(now_ms, person) } else { Ok(()) }
     }
 
+    /// This person needs neither password nor invitation any more.
+    fn add_member(&mut self, person: &Person) -> Result<(), Refusal> {
+        if self.roles.len() + self.passes.len() >= MAX_MEMBERS && !self.has_pass(person) {
+            return Err(Refusal::busy("This room has as many members as it can have."));
+        }
+        if person.is_account {
+            self.roles.entry(person.id.clone()).or_insert(Role::Member);
+        } else {
+            self.passes.insert(person.id.clone());
+        }
+        Ok(())
+    }
+
     fn check_kept_out(&self, now_ms: u64, subject: &str) -> Result<(), Refusal> {
         let sentence = match self.kept_out.until(now_ms, subject) {
             None => return Ok(()),
@@ -141,18 +154,13 @@ impl Room {
     /// This person needs neither password nor invitation from now on.
     pub(crate) fn give_pass(&self, person: &Person) -> Result<(), Refusal> {
         let mut inner = self.lock();
-        let state = &mut inner.state;
-        if state.roles.len() + state.passes.len() >= MAX_MEMBERS {
-            return Err(Refusal::busy("This room has as many members as it can have."));
-        }
+        inner.state.add_member(person)?;
         let now_ms = self.studies.now_ms();
         let statement = if person.is_account {
-            state.roles.entry(person.id.clone()).or_insert(Role::Member);
             let sql = "INSERT INTO memberships (room_id, user_id, role, since_ms) VALUES ($1, $2, 'member', $3) \
                        ON CONFLICT (room_id, user_id) DO NOTHING";
             Statement::new(sql).text(&self.id).text(person.bare_id()).number(now_ms)
         } else {
-            state.passes.insert(person.id.clone());
             let sql = "INSERT INTO passes (room_id, person, since_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
             Statement::new(sql).text(&self.id).text(&person.id).number(now_ms)
         };
@@ -176,4 +184,31 @@ pub(crate) async fn use_invite(db: &Database, room_id: &str, invite: &str, now_m
     let query = sqlx::query(sql).bind(hash_of(invite)).bind(room_id.to_owned()).bind(now_ms as i64);
     let row = query.fetch_optional(db.pool()).await?;
     row.map(|row| row.try_get::<i64, _>("uses_left")).transpose().map(|left| left.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::About;
+
+    fn person(id: String) -> Person {
+        Person { display_name: "Ada".into(), is_account: id.starts_with("u:"), is_admin: false, id }
+    }
+
+    #[test]
+    fn a_private_room_has_so_many_members_at_most_and_those_it_has_come_again() {
+        let about = About { visibility: Visibility::Private, ..About::named("Secret") };
+        let mut room = State::new("secret".into(), about, 50);
+        for number in 0..MAX_MEMBERS {
+            let kind = if number % 2 == 0 { "u" } else { "g" };
+            room.add_member(&person(format!("{kind}:{number}"))).unwrap();
+        }
+        let refused = room.add_member(&person("g:one more".into())).unwrap_err();
+        assert_eq!(refused.code, Code::ServerBusy);
+        assert_eq!(room.add_member(&person("u:0".into())), Ok(()));
+        let marks = Marks::default();
+        assert_eq!(room.check_door(0, &person("g:1".into()), &marks), Ok(()));
+        let stranger = room.check_door(0, &person("g:stranger".into()), &marks).unwrap_err();
+        assert_eq!(stranger.code, Code::PasswordRequired);
+    }
 }

@@ -58,6 +58,14 @@ impl State {
         }
     }
 
+    /// Somebody's microphone or camera begins paused when they come again.
+    fn silence(&mut self, id: &ParticipantId, source: Source) {
+        let Ok(person) = self.seat(id).map(|seat| seat.person.clone()) else { return };
+        if self.silenced.len() < MAX_SILENCED {
+            self.silenced.insert((person, source), id.clone());
+        }
+    }
+
     /// Whether this may be sent now; sound of any kind is sound.
     fn may_send(&self, source: Source, now_ms: u64) -> Result<(), Refusal> {
         let policy = &self.about.policy;
@@ -114,11 +122,7 @@ impl Room {
 
     /// Who had to be silent begins so when they come again.
     pub(super) fn remember_silenced(&self, id: &ParticipantId, source: Source) {
-        let mut inner = self.lock();
-        let Ok(person) = inner.state.seat(id).map(|seat| seat.person.clone()) else { return };
-        if inner.state.silenced.len() < MAX_SILENCED {
-            inner.state.silenced.insert((person, source), id.clone());
-        }
+        self.lock().state.silence(id, source);
     }
 
     /// The owner of a producer that had to begin paused is told.
@@ -248,5 +252,39 @@ impl Inner {
         let told: Vec<_> = told.map(|effect| Effect { to: To::One(owner.clone()), ..effect }).collect();
         self.emit(room, effects);
         self.emit(room, told);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::people::Person;
+    use crate::room::About;
+
+    #[test]
+    fn so_many_are_remembered_to_begin_paused_at_most() {
+        let mut room = State::new("r".into(), About::named("R"), u32::MAX);
+        for number in 0..=MAX_SILENCED {
+            let id = ParticipantId::random();
+            let id_of_person = format!("g:{number}");
+            let person = Person { id: id_of_person, display_name: "A".into(), is_account: false, is_admin: false };
+            room.take_seat(0, id.clone(), person).unwrap();
+            room.silence(&id, Source::Mic);
+        }
+        assert_eq!(room.silenced.len(), MAX_SILENCED);
+    }
+
+    #[test]
+    fn what_is_open_is_told_by_the_policy_and_the_clock() {
+        let mut room = State::new("r".into(), About::named("R"), 50);
+        for (mics, camera, allowed) in [
+            (Openness::Open, CameraPolicy::Optional, [true, true, true, true]),
+            (Openness::BreaksOnly, CameraPolicy::Required, [true, true, true, true]),
+            (Openness::Closed, CameraPolicy::Closed, [false, false, false, true]),
+        ] {
+            (room.about.policy.mics, room.about.policy.camera) = (mics, camera);
+            let sources = [Source::Mic, Source::ScreenAudio, Source::Camera, Source::Screen];
+            assert_eq!(sources.map(|source| room.may_send(source, 0).is_ok()), allowed, "{mics:?} {camera:?}");
+        }
     }
 }

@@ -294,3 +294,27 @@ async fn the_host_gives_the_room_to_somebody_else() {
     ask(&server, &owner, "DELETE", &path, &Value::Null).await.assert_problem(403, "FORBIDDEN");
     assert_eq!(ask(&server, &heir, "DELETE", &path, &Value::Null).await.status, 204);
 }
+
+on_both! {
+    async fn a_room_has_so_many_invitations_at_most_and_those_that_are_over_make_room(kind: Kind) {
+        let data = Data::new(kind);
+        let server = start_on(&data, |_| {}).await;
+        let owner = sign_up(&server, "Olga").await;
+        let room = make_room(&server, &owner, &json!({ "name": "Secret", "visibility": "private" })).await;
+        let insert = |count: u32, from: &str, expires_at_ms: &str| {
+            format!(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
+                 INSERT INTO invites (token_hash, room_id, created_by, created_at_ms, expires_at_ms, uses_left) \
+                 SELECT '{from}' || i, '{room}', '', 0, {expires_at_ms}, 1 FROM n"
+            )
+        };
+        data.execute(&insert(50, "old", "1")).await;
+        data.execute(&insert(99, "new", "9000000000000")).await;
+        let path = format!("/api/rooms/{room}/invites");
+        assert_eq!(ask(&server, &owner, "POST", &path, &json!({})).await.status, 201);
+        ask(&server, &owner, "POST", &path, &json!({})).await.assert_problem(429, "RATE_LIMITED");
+        for wrong in [json!({ "uses": 0 }), json!({ "uses": 1_001 }), json!({ "expiresInMs": 59_999 }), json!({ "for": "all" })] {
+            ask(&server, &owner, "POST", &path, &wrong).await.assert_problem(400, "BAD_REQUEST");
+        }
+    }
+}
