@@ -318,3 +318,18 @@ on_both! {
         }
     }
 }
+
+#[tokio::test]
+async fn the_lobby_shows_so_many_rooms_at_most_and_the_list_has_them_all() {
+    let server = start_with(|config| config.limits.rooms = 205).await;
+    let mut lobby = Client::connect(&server, Transport::WebSocket, "/", &json!({})).await;
+    assert_eq!(lobby.event("lobby-state").await["rooms"].as_array().unwrap().len(), 200);
+    let (mut path, mut count) = ("/api/rooms".to_owned(), 0);
+    loop {
+        let page = server.get(&path).await.json();
+        count += page["rooms"].as_array().unwrap().len();
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/rooms?cursor={next}");
+    }
+    assert_eq!(count, 205);
+}

@@ -1,6 +1,7 @@
 //! A receiver of webhooks that is away at first hears everything, signed, once, in the order in which it happened.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use serde_json::Value;
@@ -149,4 +150,32 @@ async fn what_waits_when_the_server_stops_is_still_told() {
         last = told.body;
     }
     assert!(last.contains("\"room-ended\""), "{last}");
+}
+
+#[tokio::test]
+async fn what_was_studied_is_told_when_the_visit_is_over() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (tell, mut heard) = mpsc::unbounded_channel();
+    tokio::spawn(receive(listener, Vec::new(), tell));
+    let webhook = Webhook { url: Secret::new(url), secret: Secret::new(SECRET.to_owned()) };
+    let server = start_with(|config| config.operation.webhook = Some(webhook.clone())).await;
+    let alice = Client::join(&server, "Alice", "study-room-7").await;
+    server.pass(Duration::from_secs(90));
+    alice.request_bare("leave").await;
+    // Who comes back soon goes on with the same visit.
+    server.pass(Duration::from_secs(60));
+    let finished = loop {
+        let told = next(&mut heard).await;
+        told.assert_signed();
+        let event: Value = serde_json::from_str(&told.body).unwrap();
+        if event["type"] == "session-finished" {
+            break event;
+        }
+    };
+    assert_eq!(finished["roomId"], "study-room-7");
+    let data = &finished["data"];
+    assert!(data["person"].as_str().unwrap().starts_with("g:"), "{finished}");
+    assert!((90_000..150_000).contains(&data["studiedMs"].as_u64().unwrap()), "{finished}");
+    assert!(data["endedAtMs"].as_u64() > data["startedAtMs"].as_u64(), "{finished}");
 }

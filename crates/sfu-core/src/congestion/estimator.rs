@@ -15,6 +15,8 @@ use super::standing::{Advice, StandingQueue};
 use super::trendline::{Trendline, Usage};
 use crate::trace::EstimateReason;
 
+/// Without any feedback for so long it is no bad link but none.
+const OUTAGE: Duration = Duration::from_secs(3);
 /// Without feedback for this long, though something was sent, less is sent; and each time so long again.
 const FEEDBACK_TIMEOUT: Duration = Duration::from_secs(2);
 const FEEDBACK_TIMEOUT_STEP: Duration = Duration::from_secs(1);
@@ -96,6 +98,10 @@ pub(crate) struct Estimator {
     heard_at: Option<Instant>,
     /// When a probe showed last that more fits.
     shown_at: Option<Instant>,
+    /// While nothing is heard: the rate before, and when that began.
+    quiet: Option<(u64, Instant)>,
+    /// What was sent before this and got lost was lost to an outage.
+    outage_ended_at: Option<Instant>,
 }
 
 impl Estimator {
@@ -118,6 +124,8 @@ impl Estimator {
             noted_rate: limits.start,
             heard_at: None,
             shown_at: None,
+            quiet: None,
+            outage_ended_at: None,
         }
     }
 
@@ -191,6 +199,7 @@ impl Estimator {
         results.clear();
         self.sent.receive(now, feedback, &mut results);
         if !results.is_empty() {
+            self.end_quiet(now, &results);
             self.heard_at = Some(now);
             self.update(now, &results);
         }
@@ -198,12 +207,30 @@ impl Estimator {
         self.noted_rate = self.rate();
     }
 
+    /// Something is heard again. After an outage it is as at the beginning: what was lost in it says nothing of what the link
+    /// carries, and neither does the rate that was gone down to.
+    fn end_quiet(&mut self, now: Instant, results: &[PacketResult]) {
+        if results.iter().all(|result| result.received_at.is_none()) {
+            return;
+        }
+        let Some((before, since)) = self.quiet.take() else { return };
+        if now.saturating_duration_since(since) < OUTAGE {
+            return;
+        }
+        self.outage_ended_at = Some(now);
+        self.loss.forget();
+        self.aimd.set_rate(self.aimd.rate().max(before.min(self.limits.start)));
+    }
+
     fn update(&mut self, now: Instant, results: &[PacketResult]) {
         let before = self.rate();
         let is_limited = self.limited.since().is_some();
         let (mut shown, mut newest) = (None, None);
         for result in results {
-            self.loss.note(result.bytes, result.received_at.is_none());
+            let is_lost = result.received_at.is_none();
+            if !is_lost || self.outage_ended_at.is_none_or(|ended| result.sent_at >= ended) {
+                self.loss.note(result.bytes, is_lost);
+            }
             let Some(arrival) = result.received_at else { continue };
             newest = newest.max(Some(arrival));
             self.trendline.receive(result.sent_at, arrival);
@@ -277,6 +304,7 @@ impl Estimator {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         let Some(heard_at) = self.heard_at else { return };
         if self.sent.in_flight() > 0 && now.saturating_duration_since(heard_at) >= FEEDBACK_TIMEOUT + self.round_trip {
+            self.quiet.get_or_insert((self.rate(), heard_at));
             let lowered = self.rate() * FEEDBACK_TIMEOUT_PERCENT / 100;
             self.aimd.set_rate(lowered.max(self.limits.min));
             // The next step comes sooner than the first.
