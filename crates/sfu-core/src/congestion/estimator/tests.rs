@@ -303,6 +303,22 @@ fn without_feedback_less_and_less_is_sent() {
 }
 
 #[test]
+fn after_an_outage_the_estimate_is_as_at_the_beginning() {
+    for seconds in [8, 20] {
+        let mut link = Loop::new(path(2_000_000), 3_000_000);
+        link.run(10);
+        link.path.loss = 1.0;
+        link.run(seconds);
+        let lowest = link.estimator.rate();
+        link.path.loss = 0.0;
+        link.run(1);
+        let limits = BitrateLimits::default();
+        let rate = link.estimator.rate();
+        assert!(lowest < limits.start && rate >= limits.start * 9 / 10, "{seconds} s: {lowest}, then {rate}");
+    }
+}
+
+#[test]
 fn the_viewers_own_estimate_is_an_upper_bound_and_enough_where_nothing_else_tells() {
     let mut estimator = Estimator::new(BitrateLimits::default());
     estimator.receive_remb(2_000_000);
